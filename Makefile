@@ -1,0 +1,131 @@
+# Everything a developer or CI does, from a bare clone. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,\
+            $(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 13) and print("$(p)")' 2>/dev/null)))
+
+# Ape keeps its data and looks for compilers in the home folder, unless told otherwise.
+export APE_DATA_FOLDER  := $(CURDIR)/build/ape
+export SOLCX_BINARY_PATH := $(CURDIR)/build/solcx
+# The test chain and the contract tools are found by name.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+PY  := .venv/bin/python
+APE := .venv-ape/bin/ape
+UV  := bin/uv
+
+# $(call step,what it does,command): one line and its time; the output only if it fails.
+define step
+@printf '%s ... ' '$(1)'; start=$$(date +%s); log=$$(mktemp); \
+if { $(2); } >"$$log" 2>&1; then echo "$$(( $$(date +%s) - start )) s"; rm -f "$$log"; \
+else echo failed; cat "$$log"; rm -f "$$log"; exit 1; fi
+endef
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##
+## Environments. Each holds a stamp that is older than its lock when it has to be renewed.
+
+.PHONY: install install-ape
+install: .venv/.installed node_modules/.installed ## everything the product, its demo and its Python tests need
+install-ape: .venv-ape/.installed node_modules/.installed build/solcx/solc-v0.8.37 ## the contract developers' tools
+
+build/tools/.installed: requirements/bootstrap.lock requirements/node.lock
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or 3.12 is needed' >&2; exit 1; }
+	$(call step,tools for installing,$(PYTHON) -m venv --clear build/tools \
+	  && build/tools/bin/python -m pip install -q --require-hashes -r requirements/bootstrap.lock \
+	  && { bin/with-node true || build/tools/bin/python -m pip install -q --require-hashes -r requirements/node.lock; })
+	@touch $@
+
+# PyTorch brings gigabytes: the first time this takes as long as they take to arrive.
+.venv/.installed: build/tools/.installed requirements/dev.lock pyproject.toml
+	@test -x $(PY) || $(UV) venv -q --python '$(PYTHON)' .venv
+	$(call step,Python environment .venv,$(UV) pip sync -q --python $(PY) --require-hashes requirements/dev.lock \
+	  && $(UV) pip install -q --python $(PY) --no-deps --no-build-isolation -e .)
+	@touch $@
+
+.venv-ape/.installed: build/tools/.installed requirements/ape.lock
+	@test -x .venv-ape/bin/python || $(UV) venv -q --python '$(PYTHON)' .venv-ape
+	$(call step,contract tools .venv-ape,$(UV) pip sync -q --python .venv-ape/bin/python --require-hashes requirements/ape.lock)
+	@touch $@
+
+node_modules/.installed: package-lock.json build/tools/.installed
+	$(call step,Solidity compiler and test chain,bin/with-node npm ci --ignore-scripts --no-audit --no-fund)
+	@touch $@
+
+# Where Ape's compiler plugin looks for the version that ape-config.yaml names.
+build/solcx/solc-v0.8.37: bin/solc
+	@mkdir -p $(@D) && ln -sf $(CURDIR)/bin/solc $@ && touch -h $@
+
+##
+## Contracts
+
+.PHONY: contracts check-artifacts gas slither
+contracts: install-ape ## compile the contracts and rewrite contracts/artifacts
+	@.venv-ape/bin/python scripts/build_artifacts.py
+check-artifacts: install-ape ## fail if contracts/artifacts is not what the sources compile to
+	@.venv-ape/bin/python scripts/build_artifacts.py --check
+gas: install ## gas of every contract function under the forge tests
+	@forge test --gas-report
+slither: install-ape ## static analysis of the contracts (reports, does not fail)
+	@.venv-ape/bin/slither . --filter-paths 'node_modules|tests' --exclude-informational --exclude-optimization --fail-none
+
+##
+## Running. Variables given to make (SEED=7 KEEP=1 ...) reach the programs as environment.
+
+.PHONY: demo bench-round seeds
+demo: install ## train, merge, settle and claim on this machine (SEED=, KEEP=1, see scripts/README.md)
+	@$(PY) -m scripts.demo $(ARGS)
+bench-round: install ## time one round, step by step
+	@$(PY) -m scripts.bench_round $(ARGS)
+seeds: install ## the demo's outcome for five seeds, as a table
+	@$(PY) -m scripts.seeds $(ARGS)
+
+##
+## Checking
+
+.PHONY: check format test test-forge test-ape test-python
+check: install install-ape ## format, lint, types, import directions, artifact drift
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+	@$(MAKE) check-artifacts
+
+format: install ## format the Python code and fix what can be fixed
+	@.venv/bin/ruff check --fix-only -q . && .venv/bin/ruff format .
+
+test: test-forge test-ape test-python ## all tests
+test-forge: install ## Solidity: unit, fuzz and invariant tests
+	@forge test
+test-ape: install-ape ## contracts from outside, on a local chain
+	@$(APE) test tests/ape -W ignore::pytest.PytestConfigWarning
+test-python: install ## everything else
+	@.venv/bin/pytest
+
+##
+## Locks
+
+# Hashes, but no addresses: where packages come from is the machine's business. Resolved for 3.11
+# and 3.12 at once; full.lock first, so that every environment of the product has its versions.
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+.PHONY: lock
+lock: build/tools/.installed ## resolve all locks again (UPGRADE=1: to the newest versions)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras -o requirements/full.lock
+	$(COMPILE) pyproject.toml -c requirements/full.lock -o requirements/core.lock
+	$(COMPILE) pyproject.toml -c requirements/full.lock --extra demo --extra dev -o requirements/dev.lock
+	for group in ape bootstrap node; do \
+	  $(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:$$group -o requirements/$$group.lock; done
+	bin/with-node npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	bin/with-node npm ci --ignore-scripts --no-audit --no-fund
+	bin/with-node node bin/solc.js --print-version > bin/solc.version
+
+.PHONY: clean
+clean: ## remove the environments and everything that was built
+	rm -rf .venv .venv-ape build node_modules .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
