@@ -1,0 +1,1 @@
+"""Merge rules, contribution measures and splits: numbers in, numbers out."""

@@ -1,0 +1,102 @@
+"""From scores to a row of shares: basis points over the roster's organizations, rounded down.
+
+A row is `((party, bips), …)`, parties ascending, as it is signed and recorded. The empty row is
+the void row: nobody is paid, and the best loss stays as it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+from metering.errors import MeteringError
+
+FULL_BIPS = 10_000
+PARTY_LIMIT = 2**16
+VOID: tuple[tuple[int, int], ...] = ()
+
+Row = tuple[tuple[int, int], ...]
+
+
+def organization_scores(phi: Sequence[float], parties: Sequence[int]) -> dict[int, float]:
+    """Add up the scores of each organization's nodes.
+
+    Args:
+        phi: score of each node.
+        parties: party number of each node, in the same order.
+
+    Returns:
+        Party to score, parties ascending.
+    """
+    if len(phi) != len(parties):
+        raise MeteringError(f"{len(phi)} scores of {len(parties)} nodes")
+    of_party: dict[int, list[float]] = {party: [] for party in sorted(set(parties))}
+    for score, party in zip(phi, parties, strict=True):
+        of_party[party].append(score)
+    return {party: math.fsum(own) for party, own in of_party.items()}
+
+
+def metered_bips(scores: Sequence[float]) -> tuple[int, ...]:
+    """Return phi_i+ / Σ phi_k+ in basis points; () when nobody's score is positive.
+
+    Negative scores count as zero: harm is not paid, and not charged either.
+    """
+    if not all(math.isfinite(score) for score in scores):
+        raise MeteringError(f"scores must be finite, got {list(scores)}")
+    return _proportional([max(Fraction(score), Fraction(0)) for score in scores])
+
+
+def size_bips(samples: Sequence[int]) -> tuple[int, ...]:
+    """Return each one's part of all samples in basis points; () when there are none."""
+    if any(count < 0 for count in samples):
+        raise MeteringError(f"numbers of samples cannot be negative, got {list(samples)}")
+    return _proportional([Fraction(count) for count in samples])
+
+
+def equal_bips(n: int) -> tuple[int, ...]:
+    """Return floor(10,000 / n), n times."""
+    return (FULL_BIPS // n,) * n if n else ()
+
+
+def metered_row(scores: Mapping[int, float]) -> Row:
+    """Return the row for organizations' scores: two always split equally, more as metered."""
+    parties = sorted(scores)
+    if len(parties) == 2:
+        return equal_row(parties)
+    bips = metered_bips([scores[party] for party in parties])
+    return tuple(zip(parties, bips, strict=True)) if bips else VOID
+
+
+def equal_row(parties: Sequence[int]) -> Row:
+    """Return the row that splits equally between distinct parties."""
+    distinct = sorted(set(parties))
+    return tuple(zip(distinct, equal_bips(len(distinct)), strict=True))
+
+
+def size_row(samples: Mapping[int, int]) -> Row:
+    """Return the row by organizations' numbers of samples; two always split equally."""
+    parties = sorted(samples)
+    if len(parties) == 2:
+        return equal_row(parties)
+    bips = size_bips([samples[party] for party in parties])
+    return tuple(zip(parties, bips, strict=True)) if bips else VOID
+
+
+def check_row(row: Sequence[tuple[int, int]]) -> Row:
+    """Return the row if the contract would take it: parties ascending, at most 10,000 in all."""
+    if any(before[0] >= after[0] for before, after in pairwise(row)):
+        raise MeteringError(f"the parties of {row} do not ascend")
+    if any(not 0 <= party < PARTY_LIMIT or bips < 0 for party, bips in row):
+        raise MeteringError(f"{row} has a party or share that does not exist")
+    if sum(bips for _, bips in row) > FULL_BIPS:
+        raise MeteringError(f"the shares of {row} exceed {FULL_BIPS}")
+    return tuple((party, bips) for party, bips in row)
+
+
+def _proportional(parts: Sequence[Fraction]) -> tuple[int, ...]:
+    total = sum(parts)
+    if total == 0:
+        return ()
+    return tuple(math.floor(part * FULL_BIPS / total) for part in parts)
