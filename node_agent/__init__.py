@@ -1,0 +1,1 @@
+"""The node agent: a daemon at each site, and the callback inside its training script."""

@@ -1,0 +1,1 @@
+"""Parameter files: how a model's numbers are written, read and checked."""
