@@ -1,0 +1,191 @@
+"""Wiring: from settings to a running agent. The only place that knows all the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+from contracts import Contracts
+from contracts.chain import Chain
+from contracts.deployment import Deployment
+from contracts.keys import load_key
+from contracts.messages import Terms
+from node_agent import lease
+from node_agent.config import Settings
+from node_agent.engine.chain import Members, RunChain
+from node_agent.engine.engine import Engine
+from node_agent.engine.node import Node
+from node_agent.engine.report import Reports
+from node_agent.engine.store import Store
+from node_agent.errors import ConfigError, MarketplaceError, ParameterError, TrainingSocketError
+from node_agent.identity.binding import NodeIdentity
+from node_agent.identity.choose import source_for
+from node_agent.identity.source import IdentitySource
+from node_agent.identity.svid import Svid
+from node_agent.joining import check_files, check_lease, find_registration, find_run
+from node_agent.journal import Journal
+from node_agent.marketplace import MarketplaceClient
+from node_agent.parameters.schema import Schema
+from node_agent.peers.client import PeerClient
+from node_agent.peers.server import PeerServer
+from node_agent.trainer import PROTOCOL, Trainer
+
+log = logging.getLogger(__name__)
+
+_HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
+_MERGE_METHODS = ("mean",)  # by Terms.merge_rule
+_METERING = ("equal", "size", "common")  # by Terms.metering
+
+
+async def run_agent(settings: Settings) -> None:
+    """Take part in the run of the settings, until cancelled.
+
+    A finished run is served on, so that late nodes and training processes get the final model.
+    Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
+    """
+    async with AsyncExitStack() as stack:
+        journal = Journal(settings.folder / "journal.sqlite3")
+        stack.callback(journal.close)
+        signer = load_key(settings.node_key)
+        deployment = Deployment.load(settings.deployment)
+        chain = await stack.enter_async_context(await Chain.connect(settings.rpc_url))
+        contracts = Contracts.at(chain, deployment)
+        await contracts.check()
+
+        source: IdentitySource
+        market = _marketplace(settings, lambda: source.current())
+        if market:
+            stack.push_async_callback(market.close)
+        renew = market.renew if market else _no_renewal
+        source = await stack.enter_async_context(source_for(settings, renew))
+        run_id = await find_run(contracts, settings)
+        registration = await find_registration(contracts, settings, signer.address)
+        check_lease(settings, journal, run_id)
+        terms = await contracts.training.terms(run_id)
+        store = Store(settings.folder / "exchange" / run_id.hex()[:16])
+        schema = await asyncio.to_thread(check_files, settings, terms, store)
+
+        identity = NodeIdentity(source, signer)
+        agreement = bytes.fromhex(settings.agreement[2:])
+        directory = Members(agreement, contracts.domains.consortium)
+        run_chain = RunChain(contracts, run_id, signer, directory)
+        client = PeerClient(identity, directory)
+        stack.push_async_callback(client.close)
+        engine: Engine | None = None
+
+        def status() -> Mapping[str, Any]:
+            return engine.status() if engine else {"state": "starting", "node": settings.spiffe_id}
+
+        name = (await contracts.training.run(run_id)).name
+        trainer = Trainer(
+            settings.socket,
+            welcome=lambda: _welcome(settings, run_id, name, terms, status()),
+            admit=lambda message: _admit(message, schema),
+            status=status,
+            answer_timeout_s=settings.evaluate_timeout_s,
+        )
+        node = Node(
+            registration=registration,
+            spiffe_id=settings.spiffe_id,
+            signer=signer,
+            journal=journal,
+            store=store,
+            client=client,
+            trainer=trainer,
+            chain=run_chain,
+            reports=Reports(settings.folder / "rounds.jsonl"),
+            schema=schema,
+            message_timeout_s=settings.message_timeout_s,
+            transfer_timeout_s=settings.transfer_timeout_s,
+            ready_timeout_s=settings.ready_timeout_s,
+        )
+        engine = Engine(node)
+        await run_chain.read()  # so that the server knows its peers from the first request on
+        server = PeerServer(identity, directory, engine, settings.listen_host, settings.listen_port)
+        await stack.enter_async_context(_serving(server.start, server.stop))
+        await stack.enter_async_context(_serving(trainer.start, trainer.stop))
+        log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run())
+            if market:
+                group.create_task(_report(market, status))
+                group.create_task(
+                    lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
+                )
+            await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _serving(start: Callable[[], Any], stop: Callable[[], Any]) -> AsyncIterator[None]:
+    await start()
+    try:
+        yield
+    finally:
+        await stop()
+
+
+def _welcome(
+    settings: Settings, run_id: bytes, name: str, terms: Terms, status: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "do": "welcome",
+        "run": "0x" + run_id.hex(),
+        "name": name,
+        "node": settings.spiffe_id,
+        "round": status.get("round"),
+        "terms": {
+            "minPeers": terms.min_peers,
+            "syncFrequency": terms.sync_frequency,
+            "maxRounds": terms.max_rounds,
+            "mergeMethod": _MERGE_METHODS[terms.merge_rule],
+            "metering": _METERING[terms.metering],
+        },
+        "validation": str(settings.validation) if settings.validation else None,
+        "directory": str(settings.folder / "exchange"),
+    }
+
+
+def _admit(message: Mapping[str, Any], schema: Schema) -> None:
+    """Refuse a training process that speaks another protocol or trains another model."""
+    if message["op"] == "hello" and message.get("protocol") != PROTOCOL:
+        raise TrainingSocketError(
+            f"The training process speaks protocol {message.get('protocol')}, not {PROTOCOL}.",
+            hint="Install the same version for both.",
+        )
+    if message["op"] == "begin":
+        try:
+            difference = schema.difference(Schema.from_json(message.get("schema")))
+        except ParameterError as error:
+            raise TrainingSocketError(str(error), hint=error.hint) from error
+        if difference:
+            raise TrainingSocketError(
+                f"The model is not the one of the run: {difference}",
+                hint="Build the model that the initial parameters were made from.",
+            )
+
+
+def _marketplace(settings: Settings, svid: Callable[[], Svid]) -> MarketplaceClient | None:
+    if settings.marketplace_url is None:
+        return None
+    authorities = settings.folder / "bundle.pem"
+    if not authorities.is_file():
+        raise ConfigError(
+            f"{authorities} is missing, so the marketplace cannot be told from an impostor",
+            hint="run `swarm-node enroll`, or remove `marketplace_url`",
+        )
+    return MarketplaceClient(settings.marketplace_url, authorities.read_bytes(), svid)
+
+
+async def _no_renewal(csr_pem: bytes) -> tuple[bytes, bytes]:
+    raise MarketplaceError("no marketplace_url is set, so the SVID cannot be renewed there")
+
+
+async def _report(market: MarketplaceClient, status: Callable[[], Mapping[str, Any]]) -> None:
+    """Heartbeats for the page of nodes; nothing depends on them."""
+    while True:
+        with suppress(MarketplaceError):
+            await market.report(status())
+        await asyncio.sleep(_HEARTBEAT_S)  # the interval is the purpose

@@ -1,0 +1,216 @@
+"""From round to round, as the chain opens them; and the inbox that peers write to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import ChainError
+from node_agent.engine.chain import RunOver
+from node_agent.engine.context import RoundContext
+from node_agent.engine.node import Node
+from node_agent.engine.round import Round
+from node_agent.errors import MessageRefused, PeerError
+from node_agent.peers.protocol import PROTOCOL, Envelope, Peer
+from node_agent.trainer import TrainerGone
+
+log = logging.getLogger(__name__)
+
+_EARLY_PER_PEER = 16  # messages of a round that we have not seen opened yet
+_CATCH_UP_TIMEOUT_S = 3.0
+
+
+class Engine:
+    """Runs one node through one run. Implements ``peers.protocol.Inbox``."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._round: Round | None = None
+        self._past: list[Round] = []
+        self._over: RunOver | None = None
+        self._early: dict[str, list[tuple[Peer, Envelope]]] = defaultdict(list)
+        self._first = True
+
+    async def run(self) -> RunOver:
+        """Play until the run is finished; returns its end."""
+        while True:
+            state = await self._read_chain()
+            if isinstance(state, RunOver):
+                await self._finish(state)
+                return state
+            await self._play(state)
+
+    async def _read_chain(self) -> RoundContext | RunOver:
+        warned = False
+        while True:
+            try:
+                return await self._node.chain.read()
+            except ChainError as error:
+                if not warned:
+                    log.warning("Waiting for the chain: %s", error)
+                warned = True
+                await asyncio.sleep(1.0)  # the chain sends no word when it is back
+
+    async def _play(self, context: RoundContext) -> None:
+        if self._node.registration not in context.by_registration:
+            log.info("Not in the snapshot of round %d: waiting for the next one.", context.round)
+            await self._node.chain.moved_on(context)
+            return
+        sits_out = await self._catch_up(context) if self._first else False
+        self._first = False
+        current = Round(self._node, context, sits_out=sits_out)
+        self._round = current
+        self._enter_early(context, current)
+        play = asyncio.ensure_future(current.play())
+        moved = asyncio.ensure_future(self._node.chain.moved_on(context))
+        stalled = asyncio.ensure_future(self._reopen_when_stalled(context))
+        try:
+            await asyncio.wait({play, moved}, return_when=asyncio.FIRST_COMPLETED)
+            if play.done():
+                play.result()
+            await moved
+        finally:
+            for task in (play, moved, stalled):
+                task.cancel()
+            with suppress(asyncio.CancelledError):
+                await play
+        self._node.reports.append(current.report)
+        log.info("Round %d is sealed.", context.round)
+        self._past = [current, *self._past[:1]]
+        self._node.store.forget_before(context.round)
+
+    async def _reopen_when_stalled(self, context: RoundContext) -> None:
+        """A round without a seal for ``stallTime`` is opened again, by whoever notices first."""
+        while True:
+            await asyncio.sleep(context.terms.stall_time)
+            with suppress(ChainError):
+                await self._node.chain.reopen_if_stalled(context)
+
+    async def _finish(self, over: RunOver) -> None:
+        """Hand the training process the final model, whenever it asks."""
+        self._over = over
+        context = self._round.context if self._round else None
+        path = self._node.store.find(over.merged_root)
+        if path is None and context is not None:
+            path = await self._node.model(context, over.merged_root)
+        log.info(
+            "The run is finished after %d rounds; model %s.", over.rounds, over.merged_root.hex()
+        )
+        if path is not None:
+            self._node.background(self._stop_trainer(path, over))
+
+    async def _stop_trainer(self, path: Path, over: RunOver) -> None:
+        while True:
+            await self._node.trainer.waiting()
+            with suppress(TrainerGone):
+                await self._node.trainer.release(
+                    {
+                        "do": "stop",
+                        "path": str(path),
+                        "round": over.rounds,
+                        "reason": "the run is finished",
+                    }
+                )
+
+    async def _catch_up(self, context: RoundContext) -> bool:
+        """Ask the others what was said so far. True if they hold words of ours that we forgot."""
+        known = {e.signature for e in self._node.journal.signed_for(context.prev_hex)}
+        forgot = False
+
+        async def ask(peer: Peer) -> None:
+            nonlocal forgot
+            with suppress(PeerError):
+                for envelope in await self._node.client.held(
+                    peer, context.run_hex, context.prev_hex, _CATCH_UP_TIMEOUT_S
+                ):
+                    own = envelope.registration == self._node.registration
+                    forgot |= own and envelope.signature not in known
+                    self._early[context.prev_hex].append((peer, envelope))
+
+        await asyncio.gather(*map(ask, self._node.others(context)))
+        return forgot
+
+    def _enter_early(self, context: RoundContext, current: Round) -> None:
+        for sender, envelope in self._early.pop(context.prev_hex, []):
+            try:
+                current.receive(envelope, sender)
+            except MessageRefused as refused:
+                log.info("Early message of %s refused: %s", sender.spiffe_id, refused)
+        self._early.clear()
+
+    # -- inbox
+
+    async def receive(self, sender: Peer, envelope: Envelope) -> None:
+        """Take a peer's message; see ``peers.protocol.Inbox``."""
+        body = envelope.message.get("roster", envelope.message)
+        prev = body.get("prev") if isinstance(body, dict) else None
+        if not isinstance(prev, str):
+            raise MessageRefused("the message names no predecessor (prev)")
+        if envelope.kind == "sealed":
+            self._node.chain.hint()
+        elif self._round and prev == self._round.context.prev_hex:
+            self._round.receive(envelope, sender)
+        elif not any(prev == past.context.prev_hex for past in self._past):
+            self._keep_early(prev, sender, envelope)
+
+    def _keep_early(self, prev: str, sender: Peer, envelope: Envelope) -> None:
+        """A round we have not seen opened: keep the message, and look at the chain."""
+        kept = sum(
+            s.registration == sender.registration for q in self._early.values() for s, _ in q
+        )
+        if kept >= _EARLY_PER_PEER:
+            raise MessageRefused("too many messages of rounds that are not open here")
+        self._early[prev].append((sender, envelope))
+        self._node.chain.hint()
+
+    def held(self, run: str, prev: str) -> Sequence[Envelope]:
+        """The signed messages of one round, while it is recent."""
+        rounds = [self._round, *self._past] if self._round else []
+        return [
+            envelope
+            for played in rounds
+            if (run, prev) == (played.context.run_hex, played.context.prev_hex)
+            for envelope in played.book.envelopes()
+        ]
+
+    def readable(self, root: str, reader: Peer) -> Path | None:
+        """Updates once a roster names them; models that this node knows as base or as attested."""
+        wanted = bytes.fromhex(root)
+        if self._over and wanted == self._over.merged_root:
+            return self._node.store.find(wanted)
+        for played in [self._round, *self._past]:
+            if played is not None and played.opens(wanted):
+                return self._node.store.find(wanted)
+        return None
+
+    def status(self) -> Mapping[str, Any]:
+        """What operators and peers are told; see ``peers.protocol.Inbox``."""
+        status: dict[str, Any] = {
+            "protocol": PROTOCOL,
+            "node": self._node.spiffe_id,
+            "run": "0x" + self._node.chain.run_id.hex(),
+            "training": self._node.trainer.connected,
+            "last": self._node.reports.last,
+        }
+        if self._over:
+            return status | {"state": "finished", "round": self._over.rounds, "prev": ""}
+        if self._round is None:
+            return status | {"state": "waiting for the chain", "round": None, "prev": ""}
+        played, context = self._round, self._round.context
+        by_number = context.by_registration
+        return status | {
+            "name": context.name,
+            "round": context.round,
+            "max_rounds": context.terms.max_rounds,
+            "prev": context.prev_hex,
+            "state": played.state,
+            "term": played.terms.number,
+            "leader": played.terms.leader.spiffe_id,
+            "committed": [by_number[n].spiffe_id for n in played.book.updates],
+            "members": [peer.spiffe_id for peer in context.members],
+        }

@@ -1,0 +1,39 @@
+"""What the headers of a round's files say: nobody can pass off another's file, or an old one."""
+
+from __future__ import annotations
+
+from node_agent.engine.context import RoundContext
+from node_agent.parameters import header
+from node_agent.parameters.schema import Schema
+
+
+def update_metadata(context: RoundContext, spiffe_id: str) -> dict[str, str]:
+    """The header of one node's update in this round."""
+    return {
+        **_metadata("update", context.run_hex, context.round, context.prev_hex),
+        "node": spiffe_id,
+    }
+
+
+def merged_metadata(context: RoundContext) -> dict[str, str]:
+    """The header of this round's merged model, the same at every node."""
+    return _metadata("merged", context.run_hex, context.round, context.prev_hex)
+
+
+def merged_sizes(schema: Schema, latest_round: int) -> list[int]:
+    """The sizes in bytes that a merged model of any round so far may have, likeliest first.
+
+    All have one schema and hashes of one length; only the round's number of digits varies, and
+    padding hides most of that. So the size of a model is known before a byte of it is fetched.
+    """
+    data = sum(spec.size for spec in schema.values())
+    zero = "0x" + "0" * 64
+    sizes = [
+        len(header.encode(schema, _metadata("merged", zero, 10 ** (digits - 1), zero))) + data
+        for digits in range(len(str(latest_round)), 0, -1)
+    ]
+    return list(dict.fromkeys(sizes))
+
+
+def _metadata(kind: str, run: str, round_number: int, prev: str) -> dict[str, str]:
+    return {"format": "swarm-1", "kind": kind, "run": run, "round": str(round_number), "prev": prev}

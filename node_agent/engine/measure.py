@@ -1,0 +1,129 @@
+"""What a merge was worth: losses, scores, the row of shares; and whether a proposal agrees."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+from contracts.messages import Attestation, unpack_shares
+from metering.agreement import Measurement, agrees
+from metering.contribution import GAUSS_LEGENDRE, efficiency_gap, scores
+from metering.errors import MeteringError
+from metering.fixed import LOSS_LIMIT_E9, metric_to_fixed, to_fixed
+from metering.split import Row
+from node_agent.engine.context import RoundContext
+from node_agent.engine.exchange import Merged
+from node_agent.engine.node import Node
+from node_agent.engine.rows import needs_gradient, row
+from node_agent.errors import ParameterError, TrainingSocketError
+from node_agent.parameters.format import ParameterFile
+from node_agent.scoring import dots
+from node_agent.trainer import Evaluation, TrainerGone
+
+log = logging.getLogger(__name__)
+
+_GAP_LIMIT = 0.01  # of the loss difference; above it the path is sampled at more points
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """This node's own view of a merge; losses and metric as fixed point 1e-9."""
+
+    loss_before_e9: int
+    loss_after_e9: int
+    metric_e9: int
+    shares: Row
+    evaluate_s: float
+    score_s: float
+
+
+async def measure(node: Node, context: RoundContext, merged: Merged) -> Measured:
+    """Evaluate and score; waits for the training process, and again if it restarts meanwhile."""
+    while True:
+        await node.trainer.waiting()
+        try:
+            return await _measure(node, context, merged)
+        except TrainerGone:
+            continue
+        except (TrainingSocketError, ParameterError, MeteringError) as error:
+            log.error("The evaluation cannot be used: %s", error)
+            await node.trainer.refuse(str(error), error.hint)
+
+
+async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measured:
+    base = await node.model(context, context.base_root)
+    loop = asyncio.get_running_loop()
+    metered = needs_gradient(context, merged.peers)
+    gradient = node.store.scratch(context.round, "gradient") if metered else None
+    evaluate_s = score_s = 0.0
+    phi = None
+    for count in sorted(GAUSS_LEGENDRE):
+        points = GAUSS_LEGENDRE[count] if metered else ()
+        evaluation = await node.trainer.evaluate(base, merged.path, points, gradient)
+        evaluate_s += evaluation.seconds
+        if gradient is None or not isfinite(evaluation.loss_before - evaluation.loss_after):
+            break
+        started = loop.time()
+        phi = await asyncio.to_thread(_scores, gradient, base, merged)
+        score_s += loop.time() - started
+        if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= _GAP_LIMIT:
+            break
+    void = not merged.peers or (metered and phi is None)
+    shares = () if void else row(context, merged.peers, merged.samples, phi)
+    return Measured(*_fixed(evaluation), shares, evaluate_s, score_s)
+
+
+def _fixed(evaluation: Evaluation) -> tuple[int, int, int]:
+    return (
+        _loss_e9(evaluation.loss_before),
+        _loss_e9(evaluation.loss_after),
+        metric_to_fixed(evaluation.metric if isfinite(evaluation.metric) else 0.0),
+    )
+
+
+def _loss_e9(loss: float) -> int:
+    """A diverged model has the worst loss there is: the round is sealed, and pays nobody."""
+    return to_fixed(loss) if isfinite(loss) else LOSS_LIMIT_E9
+
+
+def _scores(gradient: Path, base: Path, merged: Merged) -> tuple[float, ...]:
+    updates = [ParameterFile.open(path) for path in merged.files]
+    products = dots(ParameterFile.open(gradient), ParameterFile.open(base), updates)
+    return scores(merged.weights, products)
+
+
+def disagreement(
+    context: RoundContext, mine: Attestation, proposed: Attestation, *, void_allowed: bool
+) -> str | None:
+    """Why this node will not sign the leader's proposal; None when it will.
+
+    Roots and rejects must be equal, since all merged the same bytes; losses, metric and pay may
+    differ by the stated tolerance. ``void_allowed``: after two refused proposals a round without
+    pay is acceptable.
+    """
+    for name in ("roster_root", "merged_root", "rejects"):
+        if getattr(mine, name) != getattr(proposed, name):
+            return f"{name} differs from mine"
+    if proposed.shares == b"" and context.round and void_allowed:
+        mine = replace(mine, shares=b"")
+    best_e9 = min(context.best_loss_e9, proposed.loss_after)
+    gain_e9 = context.initial_loss_e9 - best_e9
+    difference = agrees(
+        _measurement(mine),
+        _measurement(proposed),
+        available_wei=context.creditable_wei(gain_e9),
+        pool_wei=context.funded_wei,
+    )
+    return str(difference) if difference else None
+
+
+def _measurement(attestation: Attestation) -> Measurement:
+    return Measurement(
+        attestation.loss_before,
+        attestation.loss_after,
+        attestation.metric,
+        unpack_shares(attestation.shares),
+    )

@@ -1,0 +1,149 @@
+"""What one node has at hand in every round, and the few things it does with it everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contracts.keys import Signer
+from contracts.messages import Struct, sign, to_json
+from node_agent.engine.chain import RunChain
+from node_agent.engine.context import RoundContext
+from node_agent.engine.headers import merged_sizes
+from node_agent.engine.report import Reports
+from node_agent.engine.signals import Changed
+from node_agent.engine.store import Store
+from node_agent.errors import PeerError
+from node_agent.journal import Journal
+from node_agent.parameters.schema import Schema
+from node_agent.peers.client import PeerClient
+from node_agent.peers.protocol import Envelope, Peer, Reason
+from node_agent.trainer import Request, Trainer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Node:
+    """The means of one node: keys, journal, files, peers, training process, chain."""
+
+    registration: int
+    spiffe_id: str
+    signer: Signer
+    journal: Journal
+    store: Store
+    client: PeerClient
+    trainer: Trainer
+    chain: RunChain
+    reports: Reports
+    schema: Schema
+    message_timeout_s: float
+    transfer_timeout_s: float
+    ready_timeout_s: float
+    changed: Changed = field(default_factory=Changed)
+    _sending: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def sign_once(
+        self,
+        context: RoundContext,
+        kind: str,
+        term: int,
+        message: Struct,
+        body: dict[str, Any] | None = None,
+    ) -> Envelope:
+        """Sign for this round, or repeat what was signed for it before: see ``Journal``.
+
+        ``body``: what travels, when that is more than the message itself.
+        """
+        entry = self.journal.sign_once(
+            context.prev_hex,
+            kind,
+            term,
+            to_json(message) if body is None else body,
+            lambda: "0x" + sign(context.domain, message, self.signer).hex(),
+        )
+        return Envelope(kind, entry.message, entry.signature, self.registration)
+
+    def others(self, context: RoundContext) -> list[Peer]:
+        """The other nodes of the snapshot."""
+        return [peer for peer in context.members if peer.registration != self.registration]
+
+    def broadcast(self, context: RoundContext, envelope: Envelope) -> None:
+        """Send to every other node, each at its own pace; who misses it catches up later."""
+        for peer in self.others(context):
+            self.background(self._send(peer, envelope))
+
+    def answer(self, peer: Peer, envelope: Envelope) -> None:
+        """Send to one node, without waiting for it."""
+        self.background(self._send(peer, envelope))
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something nobody waits for."""
+        task = asyncio.ensure_future(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, peer: Peer, envelope: Envelope) -> None:
+        for attempt in (1, 2):
+            try:
+                return await self.client.send(peer, envelope, self.message_timeout_s)
+            except PeerError as error:
+                # A kept-alive connection may have died unnoticed: worth exactly one more try.
+                if error.reason != Reason.UNREACHABLE or attempt == 2:
+                    log.debug("%s not delivered to %s: %s", envelope.kind, peer.spiffe_id, error)
+                    return None
+
+    async def model(self, context: RoundContext, root: bytes) -> Path:
+        """The merged (or initial) model with this root, fetched from whichever peer has it.
+
+        Waits as long as it takes, since nothing can go on without it; says so in the log.
+        """
+        while True:
+            path = self.store.find(root)
+            if path is not None:
+                return path
+            destination = self.store.path(context.round, root)
+            for peer in self.others(context):
+                if await self._fetch_model(peer, context.round, root, destination):
+                    return destination
+            log.warning("No peer has the model %s yet; asking again.", root.hex()[:12])
+            await asyncio.sleep(1.0)  # nobody tells us when a peer comes by a file
+
+    async def _fetch_model(self, peer: Peer, latest: int, root: bytes, destination: Path) -> bool:
+        for size in merged_sizes(self.schema, latest):
+            try:
+                await self.client.fetch(
+                    peer, root.hex(), destination, size, self.transfer_timeout_s
+                )
+                return True
+            except PeerError as error:
+                log.debug("Model %s not from %s: %s", root.hex()[:12], peer.spiffe_id, error)
+                if error.reason != Reason.SIZE:
+                    return False
+        return False
+
+    async def hand_over(
+        self,
+        context: RoundContext,
+        root: bytes,
+        round_number: int,
+        loss: float | None = None,
+        metric: float | None = None,
+    ) -> Request | None:
+        """Release the training process with a model to go on from."""
+        path = await self.model(context, root)
+        return await self.trainer.release(
+            {
+                "do": "load",
+                "path": str(path),
+                "round": round_number,
+                "base": root.hex(),
+                "loss": loss,
+                "metric": metric,
+                "last": False,
+            }
+        )

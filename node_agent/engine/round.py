@@ -1,0 +1,252 @@
+"""One round, from its opening to a posted seal, as one node plays it.
+
+The engine cancels ``play`` as soon as the chain has moved on. That may happen at any line: what is
+signed is in the journal, and every other step can be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from contracts.errors import ChainError
+from contracts.messages import (
+    Attestation,
+    Update,
+)
+from node_agent.engine.book import Book, Tally
+from node_agent.engine.context import RoundContext
+from node_agent.engine.headers import update_metadata
+from node_agent.engine.leader import ranking
+from node_agent.engine.node import Node
+from node_agent.engine.report import RoundReport
+from node_agent.engine.store import file_root
+from node_agent.engine.terms import Terms
+from node_agent.errors import MessageRefused, ParameterError
+from node_agent.parameters.check import check_update
+from node_agent.parameters.format import ParameterFile
+from node_agent.peers.protocol import Envelope, Peer
+from node_agent.trainer import Request, TrainerGone
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_POST_STAGGER_S = 1.0  # between the ranks' turns to post a seal that is still missing
+
+
+class Round:
+    """One node's part in one round.
+
+    ``sits_out``: others hold messages of ours for this round that our journal does not know (it
+    was restored from a backup), so anything signed now could contradict them.
+    """
+
+    def __init__(self, node: Node, context: RoundContext, *, sits_out: bool = False) -> None:
+        self.node, self.context, self.sits_out = node, context, sits_out
+        self.book = Book(
+            context, ranking(context.run_id, context.round, context.base_root, context.members)
+        )
+        self.state = "training" if context.round else "opening"
+        self.report = RoundReport(context.round, node.spiffe_id)
+        self._trained_at: float | None = None
+        self.terms = Terms(self)
+
+    def opens(self, root: bytes) -> bool:
+        """May peers read the file with this root from us?"""
+        rostered = {n for signed in self.book.rosters.values() for n in signed.message.members}
+        return (
+            root == self.context.base_root
+            or any(self.book.updates[n].message.root == root for n in rostered)
+            or any(tally.attestation.merged_root == root for tally in self.book.tallies.values())
+        )
+
+    def receive(self, envelope: Envelope, sender: Peer | None) -> None:
+        """Take a message of this round. ``MessageRefused``."""
+        if not self.book.add(envelope, sender):
+            return
+        self.node.changed.notify()
+        if envelope.kind == "ready" and sender and self.node.registration in self.book.ready:
+            # It may have come up after we said so: tell it again, which it answers no more.
+            self.node.answer(sender, self._ready())
+
+    async def play(self) -> None:
+        """Play until the seal is posted, by us or, if the engine cancels us, by another."""
+        self._recall()
+        part = asyncio.ensure_future(self._take_part())
+        agreed = asyncio.ensure_future(self.node.changed.until(self.book.sealable))
+        try:
+            await asyncio.wait({part, agreed}, return_when=asyncio.FIRST_COMPLETED)
+            if part.done():
+                part.result()
+            tally = await agreed
+        finally:
+            part.cancel()
+            agreed.cancel()
+        await self._go_on(tally)
+        await self._post(tally)
+
+    # -- taking part
+
+    async def _take_part(self) -> None:
+        if self.sits_out:
+            log.warning(
+                "This node sits out round %d: its journal is not up to date.", self.context.round
+            )
+            await asyncio.Event().wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._get_ready() if self.context.round == 0 else self._commit())
+            group.create_task(self.terms.play())
+
+    def _recall(self) -> None:
+        """After a restart: enter and repeat what we signed for this round before."""
+        for kind in ("update", "holdings", "roster", "refusal", "attestation"):
+            for entry in self.node.journal.signed_for(self.context.prev_hex):
+                if entry.kind != kind:
+                    continue
+                envelope = Envelope(kind, entry.message, entry.signature, self.node.registration)
+                try:
+                    self.say(envelope)
+                except MessageRefused as refused:
+                    log.info("Our own %s is not repeated: %s", kind, refused)
+
+    def say(self, envelope: Envelope) -> None:
+        """Enter our own message and send it to all."""
+        own = self.context.by_registration[self.node.registration]
+        self.receive(envelope, own)
+        self.node.broadcast(self.context, envelope)
+
+    async def _get_ready(self) -> None:
+        await self.node.trainer.waiting()
+        self.say(self._ready())
+
+    def _ready(self) -> Envelope:
+        return Envelope("ready", self._reference(), "0x", self.node.registration)
+
+    def _reference(self) -> dict[str, object]:
+        """Names this round in messages that carry no signature."""
+        context = self.context
+        return {"run_id": context.run_hex, "round": context.round, "prev": context.prev_hex}
+
+    async def _commit(self) -> None:
+        if self.node.registration in self.book.updates:
+            return
+        request = await self._trained()
+        if self.book.rosters:
+            log.info("Round %d closed its roster without us.", self.context.round)
+            return
+        self._trained_at = request.received_s
+        started = asyncio.get_running_loop().time()
+        try:
+            update = await self._write_update(request)
+        except ParameterError as error:
+            log.error("Nothing is committed to round %d: %s", self.context.round, error)
+            self.state = "refused"
+            return await self.node.trainer.refuse(str(error), error.hint)
+        self.say(self.node.sign_once(self.context, "update", 0, update))
+        self.report.samples = update.samples
+        self.report.commit_s = asyncio.get_running_loop().time() - started
+        self.state = "committed"
+
+    async def _trained(self) -> Request:
+        """The training process's request to sync, trained from this round's base."""
+        while True:
+            request = await self.node.trainer.waiting()
+            if request.op == "sync" and request.base == self.context.base_root.hex():
+                return request
+            if request.op == "end":
+                # It has done its epochs: it contributes no more, and waits for the final model.
+                await asyncio.Event().wait()
+            with suppress(TrainerGone):
+                await self.node.hand_over(self.context, self.context.base_root, self.context.round)
+
+    async def _write_update(self, request: Request) -> Update:
+        context, node = self.context, self.node
+        scratch = node.store.scratch(context.round, "update")
+        while True:
+            try:
+                await node.trainer.write(scratch, update_metadata(context, node.spiffe_id))
+                break
+            except TrainerGone:
+                request = await self._trained()
+        root, size = await asyncio.to_thread(self._inspect, scratch)
+        samples = int(request.body.get("samples", 0))
+        if samples < context.terms.min_samples:
+            raise ParameterError(
+                f"{samples} samples since the last sync, the terms ask for "
+                f"{context.terms.min_samples}",
+                hint="An update from few samples can be turned back into them: train on more.",
+            )
+        node.store.adopt(scratch, context.round, root)
+        return Update(
+            context.run_id, context.round, context.prev, node.registration, root, size, samples
+        )
+
+    def _inspect(self, path: Path) -> tuple[bytes, int]:
+        """Root and size of our own update, held to what the others will hold it to."""
+        file = ParameterFile.open(path)
+        expected = update_metadata(self.context, self.node.spiffe_id)
+        reject = check_update(file, self.node.schema, expected)
+        if reject:
+            raise ParameterError(
+                f"what was trained since the last sync cannot be sent: {reject.text}",
+                hint="If it diverged, lower the learning rate; start the training process again.",
+            )
+        return file_root(path), file.size
+
+    # -- after the agreement
+
+    def ends_run(self, attestation: Attestation) -> bool:
+        """Will this seal be the run's last? (The contract decides the same.)"""
+        terms = self.context.terms
+        return attestation.loss_after <= terms.target_loss or self.context.round >= terms.max_rounds
+
+    async def _go_on(self, tally: Tally) -> None:
+        """Nothing waits for the chain: training goes on from what a quorum attested."""
+        attestation = tally.attestation
+        self.report.term = attestation.term
+        self.report.leader = self.book.leader(attestation.term).spiffe_id
+        roster = self.book.roster_roots().get(attestation.roster_root)
+        self.report.members = [
+            self.context.by_registration[n].spiffe_id for n in (roster.members if roster else ())
+        ]
+        self.report.merged_root = attestation.merged_root.hex()
+        self.report.loss_after = attestation.loss_after / 1e9
+        self.report.metric = attestation.metric / 1e9
+        path = await self.node.model(self.context, attestation.merged_root)
+        if not self.ends_run(attestation):
+            with suppress(TrainerGone):
+                await self.node.hand_over(
+                    self.context,
+                    attestation.merged_root,
+                    self.context.round + 1,
+                    self.report.loss_after,
+                    self.report.metric,
+                )
+        self.report.bytes_sent = path.stat().st_size
+        self.report.close(self._trained_at, asyncio.get_running_loop().time())
+        self.state = "sealing"
+
+    async def _post(self, tally: Tally) -> None:
+        """The leader posts at once; the others only if the seal is still missing in their turn."""
+        ranks = list(self.book.leaders)
+        leader = ranks.index(self.book.leader(tally.attestation.term))
+        own = next(
+            (k for k, peer in enumerate(ranks) if peer.registration == self.node.registration),
+            len(ranks),
+        )
+        await asyncio.sleep(_POST_STAGGER_S * ((own - leader) % (len(ranks) + 1)))
+        while True:
+            try:
+                transaction = await self.node.chain.post_seal(tally.attestation, tally.signatures)
+                break
+            except ChainError as error:
+                log.warning("The seal of round %d is not posted yet: %s", self.context.round, error)
+                await asyncio.sleep(_POST_STAGGER_S)
+        if transaction:
+            self.report.transaction = transaction
+            sealed = Envelope("sealed", self._reference(), "0x", self.node.registration)
+            self.node.broadcast(self.context, sealed)
+        self.node.chain.hint()

@@ -1,0 +1,30 @@
+"""Waiting for something to become true, without polling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Changed:
+    """Those who change state call ``notify``; those who wait state what they wait for."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        """Have every waiter look again."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def until(self, predicate: Callable[[], T | bool | None]) -> T:
+        """Wait until ``predicate()`` is neither None nor False, and return it."""
+        while True:
+            event = self._event
+            value = predicate()
+            if value is not None and value is not False:
+                return value  # type: ignore[return-value]  # T | True, as the caller asked for
+            await event.wait()

@@ -1,0 +1,56 @@
+"""The node's parameter files, one folder a round, each named by its BLAKE3 root."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from blake3 import blake3
+
+_KEEP_ROUNDS = 3  # a site that was away asks for the last merged model, not for older ones
+
+
+def file_root(path: Path) -> bytes:
+    """BLAKE3 of a file, mapped rather than read."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    hasher.update_mmap(path)
+    return hasher.digest()
+
+
+class Store:
+    """Files of the recent rounds under ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def round_folder(self, round_number: int) -> Path:
+        """Where a round's files lie; made when missing."""
+        folder = self._folder / f"round-{round_number:06d}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def path(self, round_number: int, root: bytes) -> Path:
+        """Where the file with this root lies, or would lie."""
+        return self.round_folder(round_number) / f"{root.hex()}.safetensors"
+
+    def scratch(self, round_number: int, name: str) -> Path:
+        """A file of this round that is not named by its root yet."""
+        return self.round_folder(round_number) / f"{name}.safetensors"
+
+    def adopt(self, scratch: Path, round_number: int, root: bytes) -> Path:
+        """Give a finished file its name."""
+        path = self.path(round_number, root)
+        scratch.replace(path)
+        return path
+
+    def find(self, root: bytes) -> Path | None:
+        """The file with this root, in whichever recent round."""
+        return next(self._folder.glob(f"round-*/{root.hex()}.safetensors"), None)
+
+    def forget_before(self, round_number: int) -> None:
+        """Delete what no other site can need any more."""
+        oldest = f"round-{max(0, round_number - _KEEP_ROUNDS):06d}"
+        for folder in self._folder.glob("round-*"):
+            if folder.name < oldest:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,285 @@
+"""A swarm on this machine without a marketplace: keys, agreement and certificates by a script.
+
+For benchmarks and tests of the round itself. The chain, the contracts, the agents, their TLS and
+the training processes are the real ones; only onboarding is cut short. Whoever wants to see that,
+runs the demo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Self
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from contracts import Contracts
+from contracts.chain import Chain
+from contracts.deployment import deploy
+from contracts.embedded import EmbeddedChain
+from contracts.events import RunCreated
+from contracts.keys import Signer, new_key, save_key
+from contracts.messages import Agreement, Enrollment, Party, RunRequest, Terms, sign, struct_hash
+from marketplace.identity import authority
+from node_agent.engine.store import file_root
+from node_agent.errors import AgentStateError
+from node_agent.health import ask_status
+from node_agent.identity.builtin import certificate_request, private_pem
+from node_agent.parameters.format import ParameterFile
+from node_agent.parameters.schema import schema_hash
+
+TRUST_DOMAIN = "local.example"
+RUN_NAME = "local"
+POOL_WEI = 1000 * 10**18
+_DAY_S = 86_400
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """One organization with one node: its folder, keys and processes."""
+
+    party: int
+    organization: str
+    folder: Path
+    port: int
+    wallet: Signer
+    key: Signer
+    agent: subprocess.Popen[bytes] | None = None
+    training: subprocess.Popen[bytes] | None = None
+    logs: list[IO[bytes]] = field(default_factory=list)
+
+    @property
+    def spiffe_id(self) -> str:
+        """The name of the node."""
+        return f"spiffe://{TRUST_DOMAIN}/org/{self.organization}/node/1"
+
+    def status(self) -> dict[str, Any]:
+        """What the agent says of itself; empty while it does not answer."""
+        try:
+            return ask_status(self.folder / "agent.sock")
+        except AgentStateError:
+            return {}
+
+    def start_agent(self) -> None:
+        """Start, or start again, `swarm-node run`."""
+        command = [str(Path(sys.executable).with_name("swarm-node")), "run", "-c", str(self.folder)]
+        self.agent = self._start(command, "agent.log", {})
+
+    def start_training(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start a training process that finds the agent through its socket."""
+        variables = {"SWARM_AGENT_SOCKET": str(self.folder / "agent.sock"), **environment}
+        self.training = self._start(command, "training.log", variables)
+
+    def _start(
+        self, command: Sequence[str], log: str, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        output = (self.folder / log).open("ab")
+        self.logs.append(output)
+        return subprocess.Popen(
+            command, stdout=output, stderr=output, env={**os.environ, **environment}
+        )
+
+    def stop(self) -> None:
+        """End both processes."""
+        for process in (self.training, self.agent):
+            if process and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait(10)
+        for log in self.logs:
+            log.close()
+
+
+class LocalSwarm:
+    """``async with LocalSwarm(folder, …) as swarm``: chain, contracts and enrolled sites.
+
+    ``initial`` and ``validation`` are files; ``terms`` changes fields of the default terms.
+    """
+
+    chain: Chain
+    contracts: Contracts
+    run_id: bytes
+
+    def __init__(
+        self,
+        folder: Path,
+        initial: Path,
+        *,
+        validation: Path | None = None,
+        organizations: Sequence[str] = ("north", "south", "west"),
+        **terms: Any,
+    ) -> None:
+        self.folder = folder
+        self.initial, self.validation = initial, validation
+        self.embedded = EmbeddedChain()
+        self.sites = [
+            Site(party, name, folder / name, free_port(), new_key(), new_key())
+            for party, name in enumerate(organizations)
+        ]
+        self.terms = replace(self._default_terms(), **terms)
+
+    def _default_terms(self) -> Terms:
+        return Terms(
+            initial_root=file_root(self.initial),
+            schema_hash=schema_hash(ParameterFile.open(self.initial).schema),
+            validation_root=file_root(self.validation) if self.validation else bytes(32),
+            sponsor=new_key().address,
+            budget=POOL_WEI,
+            loss_ceiling=10**10,
+            target_loss=10**6,
+            min_samples=1,
+            max_rounds=20,
+            sync_frequency=8,
+            stall_time=60,
+            quorum_grace=1000,
+            leader_timeout=2000,
+            min_peers=2,
+            merge_rule=0,
+            metering=2 if self.validation else 0,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._set_up()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for site in self.sites:
+            site.stop()
+        if hasattr(self, "chain"):
+            await self.chain.close()
+        await self.embedded.stop()
+
+    async def _set_up(self) -> None:
+        rpc_url = await self.embedded.start(self.folder / "chain")
+        self.chain = await Chain.connect(rpc_url)
+        relayer = self.embedded.deployer
+        deployment = await deploy(self.chain, relayer, relayer.address, "Swarm", 10 * POOL_WEI)
+        deployment.save(self.folder / "deployment.json")
+        self.contracts = Contracts.at(self.chain, deployment)
+        agreement = await self._agree(relayer)
+        for site in self.sites:
+            await self._enroll(agreement, site, relayer)
+        self.run_id = await self._create_run(agreement, relayer)
+        await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
+        rewards = self.contracts.rewards
+        await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
+        await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
+        self._write_settings(agreement, rpc_url)
+
+    async def _agree(self, relayer: Signer) -> bytes:
+        now = int(time.time())
+        parties = tuple(Party(site.organization, site.wallet.address, 1) for site in self.sites)
+        agreement = Agreement(
+            bytes(32), "a local trial", TRUST_DOMAIN, now - 60, now + _DAY_S, self.terms, parties
+        )
+        domain = self.contracts.domains.consortium
+        signatures = [sign(domain, agreement, site.wallet) for site in self.sites]
+        await self.contracts.consortium.activate(agreement, signatures, signer=relayer)
+        return struct_hash(agreement)
+
+    async def _enroll(self, agreement: bytes, site: Site, relayer: Signer) -> None:
+        enrollment = Enrollment(
+            agreement=agreement,
+            party=site.party,
+            node="1",
+            key=site.key.address,
+            url=f"https://127.0.0.1:{site.port}",
+            may_lead=True,
+            deadline=int(time.time()) + _DAY_S,
+            nonce=0,
+        )
+        domain = self.contracts.domains.consortium
+        await self.contracts.consortium.enroll(
+            enrollment,
+            sign(domain, enrollment, site.wallet),
+            sign(domain, enrollment, site.key),
+            signer=relayer,
+        )
+
+    async def _create_run(self, agreement: bytes, relayer: Signer) -> bytes:
+        request = RunRequest(agreement, 0, RUN_NAME, bytes(32), int(time.time()) + _DAY_S)
+        receipt = await self.contracts.training.create_run(
+            request,
+            self.terms,
+            sign(self.contracts.domains.training, request, self.sites[0].wallet),
+            signer=relayer,
+        )
+        return next(e for e in receipt.events if isinstance(e, RunCreated)).run_id
+
+    def _write_settings(self, agreement: bytes, rpc_url: str) -> None:
+        issuer = authority.create(self.folder, TRUST_DOMAIN, int(time.time()))
+        for site in self.sites:
+            site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            save_key(site.folder / "node.key", site.key)
+            key = ec.generate_private_key(ec.SECP256R1())
+            csr = certificate_request(key, site.spiffe_id).decode()
+            svid = issuer.issue_svid(csr, site.spiffe_id, int(time.time()), _DAY_S)
+            (site.folder / "svid.pem").write_text(svid.pem)
+            (site.folder / "svid_key.pem").write_bytes(private_pem(key))
+            (site.folder / "svid_key.pem").chmod(0o600)
+            (site.folder / "bundle.pem").write_text(issuer.bundle_pem)
+            lines = {
+                "run": RUN_NAME,
+                "agreement": "0x" + agreement.hex(),
+                "spiffe_id": site.spiffe_id,
+                "rpc_url": rpc_url,
+                "deployment": str(self.folder.absolute() / "deployment.json"),
+                "listen_host": "127.0.0.1",
+                "url": f"https://127.0.0.1:{site.port}",
+                "initial_parameters": str(self.initial.absolute()),
+            }
+            if self.validation:
+                lines["validation"] = str(self.validation.absolute())
+            text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
+            text += f"listen_port = {site.port}\n"
+            text += '[identity]\nsource = "files"\nchain = "svid.pem"\nkey = "svid_key.pem"\n'
+            text += 'bundle = "bundle.pem"\n'
+            (site.folder / "agent.toml").write_text(text)
+
+    async def wait(self, what: str, done: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until ``done()``; on time-out, the error shows the ends of all logs."""
+        deadline = time.monotonic() + timeout_s
+        while not done():
+            for site in self.sites:
+                for process in (site.agent, site.training):
+                    if process and process.poll() not in (None, 0, -9):
+                        raise RuntimeError(f"{site.organization} failed\n{self.log_tails()}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: not within {timeout_s:g} s\n{self.log_tails()}")
+            await asyncio.sleep(0.1)  # other processes' states come without notice
+
+    def log_tails(self, lines: int = 15) -> str:
+        """The last lines of every log, for error messages."""
+        parts = []
+        for site in self.sites:
+            for name in ("agent.log", "training.log"):
+                path = site.folder / name
+                if path.exists():
+                    tail = path.read_text(errors="replace").splitlines()[-lines:]
+                    parts.append(f"--- {site.organization}/{name}\n" + "\n".join(tail))
+        return "\n".join(parts)
+
+    def rounds(self) -> list[int | None]:
+        """The open round as each agent sees it."""
+        return [site.status().get("round") for site in self.sites]
