@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Capped} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Capped.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {ISwarmToken} from "./interfaces/ISwarmToken.sol";
+import {Messages} from "./libraries/Messages.sol";
+
+/// @title The reward token (see ISwarmToken)
+contract SwarmToken is ISwarmToken, ERC20Capped, ERC20Permit {
+    /// @inheritdoc ISwarmToken
+    address public immutable treasury;
+
+    constructor(string memory name_, string memory symbol_, uint256 cap_, address treasury_)
+        ERC20(name_, symbol_)
+        ERC20Capped(cap_)
+        ERC20Permit(Messages.DOMAIN_NAME)
+    {
+        if (treasury_ == address(0)) revert SwarmToken_NoTreasury();
+        treasury = treasury_;
+    }
+
+    /// @inheritdoc ISwarmToken
+    function mint(address to, uint256 amount) external {
+        if (msg.sender != treasury) revert SwarmToken_OnlyTreasury(msg.sender);
+        _mint(to, amount);
+    }
+
+    /// @inheritdoc ISwarmToken
+    function cap() public view override(ISwarmToken, ERC20Capped) returns (uint256) {
+        return super.cap();
+    }
+
+    /// @inheritdoc IERC20Permit
+    function nonces(address owner) public view override(IERC20Permit, ERC20Permit) returns (uint256) {
+        return super.nonces(owner);
+    }
+
+    function _update(address from, address to, uint256 value) internal override(ERC20, ERC20Capped) {
+        super._update(from, to, value);
+    }
+}

@@ -1,0 +1,151 @@
+"""Agreements, parties and nodes on chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.chain import Receipt
+from contracts.contract import Contract
+from contracts.keys import Signer
+from contracts.messages import (
+    Agreement,
+    Bool,
+    Bytes32,
+    Enrollment,
+    Party,
+    Retirement,
+    String,
+    Struct,
+    Terms,
+    Uint16,
+    Uint32,
+    Wallet,
+    from_abi,
+    to_abi,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One stay of one key, from snapshot `since` until before snapshot `until` (0: it stays)."""
+
+    number: int
+    key: str
+    party: int
+    may_lead: bool
+    since: int
+    until: int
+    spiffe_id: str
+    url: str
+
+    def belongs(self, version: int) -> bool:
+        """Whether it is part of that snapshot."""
+        return self.since <= version and (self.until == 0 or version < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Registration(Struct):
+    key: Wallet
+    party: Uint16
+    may_lead: Bool
+    since: Uint32
+    until: Uint32
+    spiffe_id: String
+    url: String
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Struct):
+    """The membership after `version` changes; `root` is the hash chain over them."""
+
+    version: Uint32
+    active_parties: Uint16
+    root: Bytes32
+
+
+class Consortium(Contract):
+    """Who takes part. See IConsortium.sol for what each function requires."""
+
+    NAME = "Consortium"
+
+    async def activate(
+        self, agreement: Agreement, signatures: Sequence[bytes], *, signer: Signer
+    ) -> Receipt:
+        return await self._write("activate", to_abi(agreement), list(signatures), signer=signer)
+
+    async def enroll(
+        self,
+        enrollment: Enrollment,
+        wallet_signature: bytes,
+        key_signature: bytes,
+        *,
+        signer: Signer,
+    ) -> Receipt:
+        return await self._write(
+            "enroll", to_abi(enrollment), wallet_signature, key_signature, signer=signer
+        )
+
+    async def retire(
+        self, retirement: Retirement, wallet_signature: bytes, *, signer: Signer
+    ) -> Receipt:
+        return await self._write("retire", to_abi(retirement), wallet_signature, signer=signer)
+
+    async def in_force(self, agreement: bytes) -> bool:
+        return bool(await self._read_one("inForce", agreement))
+
+    async def period(self, agreement: bytes) -> tuple[int, int]:
+        """Returns (not before, not after) in unix s."""
+        not_before, not_after = await self._read("period", agreement)
+        return int(not_before), int(not_after)
+
+    async def terms_hash(self, agreement: bytes) -> bytes:
+        return bytes(await self._read_one("termsHash", agreement))
+
+    async def hash_terms(self, terms: Terms) -> bytes:
+        return bytes(await self._read_one("hashTerms", to_abi(terms)))
+
+    async def trust_domain(self, agreement: bytes) -> str:
+        return str(await self._read_one("trustDomain", agreement))
+
+    async def parties(self, agreement: bytes) -> tuple[Party, ...]:
+        return tuple(from_abi(Party, each) for each in await self._read_one("parties", agreement))
+
+    async def wallet(self, agreement: bytes, party: int) -> str:
+        return str(await self._read_one("wallet", agreement, party))
+
+    async def party_count(self, agreement: bytes) -> int:
+        return int(await self._read_one("partyCount", agreement))
+
+    async def enrollment_nonce(self, agreement: bytes, party: int) -> int:
+        return int(await self._read_one("enrollmentNonce", agreement, party))
+
+    async def registrations(self, agreement: bytes) -> tuple[Registration, ...]:
+        """Returns every registration ever made; its number is its place."""
+        stored = await self._read_one("registrations", agreement)
+        return tuple(
+            Registration(
+                number,
+                each.key,
+                each.party,
+                each.may_lead,
+                each.since,
+                each.until,
+                each.spiffe_id,
+                each.url,
+            )
+            for number, each in enumerate(from_abi(_Registration, values) for values in stored)
+        )
+
+    async def latest_snapshot(self, agreement: bytes) -> Snapshot:
+        return from_abi(Snapshot, await self._read_one("latestSnapshot", agreement))
+
+    async def snapshot_at(self, agreement: bytes, version: int) -> Snapshot:
+        return from_abi(Snapshot, await self._read_one("snapshotAt", agreement, version))
+
+    async def members(
+        self, agreement: bytes, version: int, registrations: Sequence[int]
+    ) -> tuple[tuple[str, int], ...]:
+        """Returns (key, party) of each; refused if one is not part of the snapshot."""
+        keys, parties = await self._read("members", agreement, version, list(registrations))
+        return tuple(zip(keys, parties, strict=True))

@@ -1,0 +1,88 @@
+"""Pools, credits and claims on chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.chain import Receipt
+from contracts.contract import Contract
+from contracts.keys import Signer
+from contracts.messages import Bool, Claim, Struct, Uint128, Wallet, from_abi, to_abi
+
+
+@dataclass(frozen=True, slots=True)
+class Pool(Struct):
+    """A run's money, in wei of the reward token."""
+
+    sponsor: Wallet
+    closed: Bool
+    funded: Uint128
+    credited: Uint128  # owed or paid to organizations
+    claimed: Uint128
+    refunded: Uint128
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Struct):
+    """An organization's money in a run, in wei of the reward token."""
+
+    accrued: Uint128  # ever credited
+    claimed: Uint128  # ever paid
+
+
+class Rewards(Contract):
+    """Escrow, vesting, credit and claim. See IRewards.sol for what each function requires."""
+
+    NAME = "Rewards"
+
+    async def fund(self, run_id: bytes, amount_wei: int, *, signer: Signer) -> Receipt:
+        """Adds to a pool from the signer's tokens, which have to be approved before."""
+        return await self._write("fund", run_id, amount_wei, signer=signer)
+
+    async def fund_with_permit(
+        self, run_id: bytes, amount_wei: int, deadline: int, permit: bytes, *, signer: Signer
+    ) -> Receipt:
+        """Adds to a pool from the signer's tokens by its signature over a `messages.Permit`."""
+        return await self._write(
+            "fundWithPermit",
+            run_id,
+            amount_wei,
+            deadline,
+            permit[64],
+            permit[:32],
+            permit[32:64],
+            signer=signer,
+        )
+
+    async def claim(self, claim: Claim, wallet_signature: bytes, *, signer: Signer) -> Receipt:
+        return await self._write("claim", to_abi(claim), wallet_signature, signer=signer)
+
+    async def claim_to(
+        self, run_id: bytes, party: int, recipient: str, *, signer: Signer
+    ) -> Receipt:
+        return await self._write("claimTo", run_id, party, recipient, signer=signer)
+
+    async def refund(self, run_id: bytes, *, signer: Signer) -> Receipt:
+        return await self._write("refund", run_id, signer=signer)
+
+    async def token(self) -> str:
+        return str(await self._read_one("token"))
+
+    async def consortium(self) -> str:
+        return str(await self._read_one("consortium"))
+
+    async def training(self) -> str:
+        return str(await self._read_one("training"))
+
+    async def pool(self, run_id: bytes) -> Pool:
+        return from_abi(Pool, await self._read_one("pool", run_id))
+
+    async def account(self, run_id: bytes, party: int) -> Account:
+        return from_abi(Account, await self._read_one("account", run_id, party))
+
+    async def claim_nonce(self, run_id: bytes, party: int) -> int:
+        return int(await self._read_one("claimNonce", run_id, party))
+
+    async def vested(self, run_id: bytes, gain_e9: int, span_e9: int) -> int:
+        """Returns the wei of the pool that this gain over this span vests."""
+        return int(await self._read_one("vested", run_id, gain_e9, span_e9))

@@ -1,0 +1,1 @@
+"""Tests of the contracts' Python face, against a real anvil."""
