@@ -3,21 +3,22 @@
 Raised where it happens, translated once at the rim: problem+json towards peers, a numbered exit
 code and a `hint: …` line for the operator.
 
-==== ==========================
-===================================================================== code error
-meaning ==== ==========================
-===================================================================== 0
-it worked 1    NodeError                  none of the below; `healthcheck` and `validate`: not
-healthy 2    ConfigError                the settings, or the command line, make no sense 3
-IdentityError              no usable SVID, or keys that others may read 4    LeaseError
-no valid right to run the software 5    PeerError, MessageRefused  another node is unreachable, or
-said or sent what it must not 6    MarketplaceError           the marketplace is unreachable or said
-no 7    (ChainError of contracts)  the chain is unreachable, or a contract refused 8
-ParameterError             a parameter file is malformed or does not fit the run 9
-TrainingSocketError        the training process broke the protocol, or is not the operator's 10
-AgentStateError            the agent's folder is in use, incomplete or damaged 130
-interrupted from the keyboard ==== ==========================
-=====================================================================
+==== ========================== ================================================================
+code error                      meaning
+==== ========================== ================================================================
+0                               it worked
+1    NodeError                  none of the below; `healthcheck`, `validate`: something is wrong
+2    ConfigError                the settings, or the command line, make no sense
+3    IdentityError              no usable SVID or node key, or one that others may read
+4    LeaseError                 no valid right to run the software
+5    PeerError, MessageRefused  a peer is unreachable, or said or sent what it must not
+6    MarketplaceError           the marketplace is unreachable or said no
+7    ChainError (of contracts)  the chain is unreachable, or a contract refused
+8    ParameterError             a parameter file is malformed or does not fit the run
+9    TrainingSocketError        the training process broke the protocol, or may not use it
+10   AgentStateError            the agent's folder is in use, incomplete or damaged
+130                             interrupted from the keyboard
+==== ========================== ================================================================
 """
 
 from __future__ import annotations

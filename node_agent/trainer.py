@@ -151,14 +151,10 @@ class Trainer:
 
     async def release(self, instruction: Mapping[str, Any]) -> Request | None:
         """Send ``load`` or ``stop``; returns the request that this answered once it has loaded."""
-        async with self._turn:
-            request = self._request
-            if request is None:
-                return None
-            await self._exchange(dict(instruction))
-            self._request = None
-            self._changed.notify()
-            return request
+        request = self._request
+        if request is not None:
+            await self._instruct(dict(instruction))
+        return request
 
     async def refuse(self, error: str, hint: str) -> None:
         """Tell the training process that it cannot go on, and hang up."""
@@ -249,6 +245,9 @@ class Trainer:
             self._request = Request(message["op"], message, asyncio.get_running_loop().time())
             self._changed.notify()
         elif self._answer and not self._answer.done():
+            if message.get("op") == "loaded":
+                # Here, not when the answer is read: the next request may be right behind it.
+                self._request = None
             self._answer.set_result(message)
         else:
             raise TrainingSocketError(f"{message.get('op')!r} answers no instruction.")

@@ -8,6 +8,7 @@ runs the demo.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -74,10 +75,10 @@ class Site:
         except AgentStateError:
             return {}
 
-    def start_agent(self) -> None:
-        """Start, or start again, `swarm-node run`."""
-        command = [str(Path(sys.executable).with_name("swarm-node")), "run", "-c", str(self.folder)]
-        self.agent = self._start(command, "agent.log", {})
+    def start_agent(self, program: Sequence[str] = ()) -> None:
+        """Start, or start again, `swarm-node`, or another program in its place."""
+        agent = program or [str(Path(sys.executable).with_name("swarm-node"))]
+        self.agent = self._start([*agent, "run", "-c", str(self.folder)], "agent.log", {})
 
     def start_training(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a training process that finds the agent through its socket."""
@@ -279,6 +280,11 @@ class LocalSwarm:
                     tail = path.read_text(errors="replace").splitlines()[-lines:]
                     parts.append(f"--- {site.organization}/{name}\n" + "\n".join(tail))
         return "\n".join(parts)
+
+    def reports(self, site: Site) -> list[dict[str, Any]]:
+        """A node's own reports of the rounds it has seen sealed."""
+        path = site.folder / "rounds.jsonl"
+        return [json.loads(line) for line in path.open()] if path.exists() else []
 
     def rounds(self) -> list[int | None]:
         """The open round as each agent sees it."""

@@ -27,10 +27,11 @@ _LOOK_EVERY_S = 1.0  # hints carry the hot path; this finds what no peer could t
 
 @dataclass(frozen=True, slots=True)
 class RunOver:
-    """The run is finished: its last model, and the number of its last round."""
+    """The run is finished: its last model, the number of its last round, who took part in it."""
 
     merged_root: bytes
-    rounds: int
+    round: int
+    members: tuple[Peer, ...]
 
 
 class Members:
@@ -76,7 +77,7 @@ class RunChain:
         """The open round with all that is fixed in it, or the end of the run. ``ChainError``."""
         run = await self.contracts.training.run(self.run_id)
         if run.state != State.OPEN:
-            return RunOver(run.merged_root, run.round)
+            return RunOver(run.merged_root, run.round, await self._members_of(run))
         terms = await self.contracts.training.terms(self.run_id)
         pool = await self.contracts.rewards.pool(self.run_id)
         members = await self._members_of(run)

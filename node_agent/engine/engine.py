@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _EARLY_PER_PEER = 16  # messages of a round that we have not seen opened yet
 _CATCH_UP_TIMEOUT_S = 3.0
+_TELL_EVERY_S = 5.0
 
 
 class Engine:
@@ -38,6 +39,7 @@ class Engine:
 
     async def run(self) -> RunOver:
         """Play until the run is finished; returns its end."""
+        self._node.background(self._tell_progress())
         while True:
             state = await self._read_chain()
             if isinstance(state, RunOver):
@@ -74,6 +76,10 @@ class Engine:
             if play.done():
                 play.result()
             await moved
+            if current.agreed:
+                # Our own training process gets its model before the next round takes it over.
+                released = asyncio.ensure_future(current.released.wait())
+                await asyncio.wait({play, released}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (play, moved, stalled):
                 task.cancel()
@@ -94,15 +100,18 @@ class Engine:
     async def _finish(self, over: RunOver) -> None:
         """Hand the training process the final model, whenever it asks."""
         self._over = over
-        context = self._round.context if self._round else None
-        path = self._node.store.find(over.merged_root)
-        if path is None and context is not None:
-            path = await self._node.model(context, over.merged_root)
         log.info(
-            "The run is finished after %d rounds; model %s.", over.rounds, over.merged_root.hex()
+            "The run is finished after %d rounds; model %s.", over.round, over.merged_root.hex()
         )
-        if path is not None:
-            self._node.background(self._stop_trainer(path, over))
+        path = await self._node.model(over, over.merged_root)
+        self._node.background(self._stop_trainer(path, over))
+
+    async def _tell_progress(self) -> None:
+        """A line now and then for whoever waits at the training process's terminal."""
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            if self._round and not self._over:
+                await self._node.trainer.tell(self._round.waits_for())
 
     async def _stop_trainer(self, path: Path, over: RunOver) -> None:
         while True:
@@ -112,7 +121,7 @@ class Engine:
                     {
                         "do": "stop",
                         "path": str(path),
-                        "round": over.rounds,
+                        "round": over.round,
                         "reason": "the run is finished",
                     }
                 )
@@ -198,7 +207,7 @@ class Engine:
             "last": self._node.reports.last,
         }
         if self._over:
-            return status | {"state": "finished", "round": self._over.rounds, "prev": ""}
+            return status | {"state": "finished", "round": self._over.round, "prev": ""}
         if self._round is None:
             return status | {"state": "waiting for the chain", "round": None, "prev": ""}
         played, context = self._round, self._round.context

@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.keys import Signer
 from contracts.messages import Struct, sign, to_json
-from node_agent.engine.chain import RunChain
+from node_agent.engine.chain import RunChain, RunOver
 from node_agent.engine.context import RoundContext
 from node_agent.engine.headers import merged_sizes
 from node_agent.engine.report import Reports
@@ -68,9 +68,9 @@ class Node:
         )
         return Envelope(kind, entry.message, entry.signature, self.registration)
 
-    def others(self, context: RoundContext) -> list[Peer]:
+    def others(self, state: RoundContext | RunOver) -> list[Peer]:
         """The other nodes of the snapshot."""
-        return [peer for peer in context.members if peer.registration != self.registration]
+        return [peer for peer in state.members if peer.registration != self.registration]
 
     def broadcast(self, context: RoundContext, envelope: Envelope) -> None:
         """Send to every other node, each at its own pace; who misses it catches up later."""
@@ -97,7 +97,7 @@ class Node:
                     log.debug("%s not delivered to %s: %s", envelope.kind, peer.spiffe_id, error)
                     return None
 
-    async def model(self, context: RoundContext, root: bytes) -> Path:
+    async def model(self, state: RoundContext | RunOver, root: bytes) -> Path:
         """The merged (or initial) model with this root, fetched from whichever peer has it.
 
         Waits as long as it takes, since nothing can go on without it; says so in the log.
@@ -106,9 +106,9 @@ class Node:
             path = self.store.find(root)
             if path is not None:
                 return path
-            destination = self.store.path(context.round, root)
-            for peer in self.others(context):
-                if await self._fetch_model(peer, context.round, root, destination):
+            destination = self.store.path(state.round, root)
+            for peer in self.others(state):
+                if await self._fetch_model(peer, state.round, root, destination):
                     return destination
             log.warning("No peer has the model %s yet; asking again.", root.hex()[:12])
             await asyncio.sleep(1.0)  # nobody tells us when a peer comes by a file

@@ -51,6 +51,9 @@ class Round:
         )
         self.state = "training" if context.round else "opening"
         self.report = RoundReport(context.round, node.spiffe_id)
+        self.agreed = False
+        """A quorum signed: what is left is to hand the model over, and to post."""
+        self.released = asyncio.Event()
         self._trained_at: float | None = None
         self.terms = Terms(self)
 
@@ -72,6 +75,16 @@ class Round:
             # It may have come up after we said so: tell it again, which it answers no more.
             self.node.answer(sender, self._ready())
 
+    def waits_for(self) -> str:
+        """What this round waits for, in words for the user's terminal."""
+        context, book = self.context, self.book
+        here = len(context.parties_of(book.updates if context.round else book.ready))
+        return (
+            f"round {context.round}: {here} of {context.organizations} organizations are there, "
+            f"{context.quorum} are needed; {self.state}, term {self.terms.number} "
+            f"led by {self.terms.leader.organization}"
+        )
+
     async def play(self) -> None:
         """Play until the seal is posted, by us or, if the engine cancels us, by another."""
         self._recall()
@@ -85,7 +98,9 @@ class Round:
         finally:
             part.cancel()
             agreed.cancel()
+        self.agreed = True
         await self._go_on(tally)
+        self.released.set()
         await self._post(tally)
 
     # -- taking part

@@ -128,7 +128,8 @@ def test_several_nodes_of_an_organization_count_once() -> None:
     assert table.book.sealable() is None
     table.book.add(table.attestation(4))
     sealable = table.book.sealable()
-    assert sealable and set(sealable.signatures) == {0, 1, 2, 4}
+    assert sealable
+    assert set(sealable.signatures) == {0, 1, 2, 4}
 
 
 def test_signatures_under_different_results_do_not_add_up() -> None:

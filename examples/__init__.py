@@ -1,0 +1,1 @@
+"""Training scripts that take part in a swarm, as an ML engineer would write them."""

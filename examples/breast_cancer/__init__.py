@@ -1,0 +1,1 @@
+"""Three sites with skewed shares of one data set train a classifier of breast tumors."""

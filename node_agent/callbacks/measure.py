@@ -1,0 +1,44 @@
+"""What the callback reports of a merge: two losses and a metric that can be agreed on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from node_agent.callbacks.errors import EvaluationError
+
+# A merge can be so bad that its loss is huge or no number at all, and one site can make it so. That
+# must not stop the others: it is reported as this, which is worse than any loss worth training for
+# and small enough for the contract's fixed point.
+WORST_LOSS = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Mean losses over the validation data, before (at the base) and after (merged), and metric."""
+
+    loss_before: float
+    loss_after: float
+    metric: float
+
+    def to_json(self) -> dict[str, float]:
+        return {
+            "loss_before": reportable_loss(self.loss_before),
+            "loss_after": reportable_loss(self.loss_after),
+            "metric": self.metric if math.isfinite(self.metric) else 0.0,
+        }
+
+
+def reportable_loss(loss: float) -> float:
+    """Return the loss, or WORST_LOSS when it is larger or no number.
+
+    Raises:
+        EvaluationError: it is negative.
+    """
+    if loss < 0:
+        raise EvaluationError(
+            f"the validation loss is {loss}, below zero",
+            hint="Shares and progress are counted from losses that cannot fall below zero: choose "
+            "such a lossFunction, for example CrossEntropyLoss or MSELoss.",
+        )
+    return min(loss, WORST_LOSS) if math.isfinite(loss) else WORST_LOSS

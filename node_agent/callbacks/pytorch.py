@@ -1,0 +1,168 @@
+"""Swarm learning for a PyTorch training loop.
+
+    swarm = SwarmCallback(syncFrequency=8, minPeers=2, model=model, adsValData=validation)
+    for epoch in swarm.epochs(max_epochs):
+        for inputs, targets in batches:
+            ...                              # forward, backward, optimizer.step()
+            swarm.on_batch_end()
+
+or with the hooks that programs for HPE Swarm Learning call: `on_train_begin()`, `on_batch_end()`,
+`on_epoch_end(epoch)`, `on_train_end()`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from node_agent.callbacks import base
+from node_agent.callbacks.errors import InvalidParameter, SwarmRefused
+from node_agent.callbacks.measure import Measured
+from node_agent.callbacks.pytorch_data import ValidationData
+from node_agent.callbacks.pytorch_evaluation import Evaluator
+from node_agent.callbacks.pytorch_functions import Loss, Metric, metric_of
+from node_agent.callbacks.pytorch_model import TorchModel
+from node_agent.callbacks.settings import checked_settings, refuse_unknown
+from node_agent.parameters.format import ParameterFile, Written
+from node_agent.parameters.schema import Schema
+
+
+class SwarmCallback(base.SwarmCallback):
+    """The callback of HPE Swarm Learning's parameters and hooks, for a raw PyTorch loop.
+
+    Args:
+        syncFrequency: batches between syncs; the terms of the run fix it.
+        minPeers: organizations needed to seal a round; the terms of the run fix it.
+        trainingContract: name or id of the run; None for whatever run the agent is set to.
+        model: the `torch.nn.Module` in training. Everything in its state_dict travels, except
+            parameters that are frozen when training begins.
+        adsValData: what losses are measured on: a DataLoader, a Dataset, a pair of tensors
+            (inputs, targets), or a list of such pairs; None for the run's agreed data set.
+        adsValBatchSize: for data that are not in batches yet.
+        lossFunction: name of a class in torch.nn, or a function (outputs, targets) -> tensor.
+        lossFunctionArgs: for the class. With reduction='sum' the reported loss is still the mean
+            over the data set.
+        metricFunction: name of a class in torchmetrics, or a function (outputs, targets) -> float
+            over the whole data set; None for no metric.
+        metricFunctionArgs: for the class.
+        totalEpochs: shown with the progress.
+        mergeMethod: mean, coordmedian or geomedian; the terms of the run fix it.
+        nodeWeightage: accepted for compatibility; weights come from the agreement.
+        checkinModelOnTrainEnd: what this node stands for once it has finished and others go on:
+            inactive (nothing), snapshot (its parameters when it stopped), active (the last merged).
+        logger: instead of the logger `swarm`, which writes to stdout.
+        **unknown: refused, with a hint that names the nearest parameter.
+
+    Raises:
+        InvalidParameter: a parameter is unknown, missing or makes no sense.
+    """
+
+    def __init__(
+        self,
+        syncFrequency: int,
+        minPeers: int,
+        trainingContract: str | None = None,
+        *,
+        model: torch.nn.Module | None = None,
+        adsValData: Any = None,
+        adsValBatchSize: int | None = None,
+        lossFunction: str | Callable[..., Any] = "BCEWithLogitsLoss",
+        lossFunctionArgs: Mapping[str, Any] | None = None,
+        metricFunction: str | Callable[..., Any] | None = None,
+        metricFunctionArgs: Mapping[str, Any] | None = None,
+        totalEpochs: int = 0,
+        mergeMethod: str = "mean",
+        nodeWeightage: int = 1,
+        checkinModelOnTrainEnd: str = "snapshot",
+        logger: logging.Logger | None = None,
+        **unknown: Any,
+    ) -> None:
+        known = inspect.signature(SwarmCallback).parameters
+        refuse_unknown(unknown, [name for name in known if name != "unknown"])
+        settings = checked_settings(
+            syncFrequency=syncFrequency,
+            minPeers=minPeers,
+            trainingContract=trainingContract,
+            mergeMethod=mergeMethod,
+            nodeWeightage=nodeWeightage,
+            checkinModelOnTrainEnd=checkinModelOnTrainEnd,
+            totalEpochs=totalEpochs,
+        )
+        if not isinstance(model, torch.nn.Module):
+            raise InvalidParameter(
+                f"model must be the torch.nn.Module in training, not {model!r}",
+                hint="Pass model=...: PyTorch does not tell a callback which model it is for.",
+            )
+        loss = Loss(lossFunction, lossFunctionArgs)
+        metric = metric_of(metricFunction, metricFunctionArgs)
+        trainee = TorchTrainee(TorchModel(model), adsValData, adsValBatchSize, loss, metric)
+        super().__init__(settings, trainee, logger)
+
+
+class TorchTrainee:
+    """A PyTorch model, its validation data, loss and metric: what runs the agent's errands."""
+
+    framework = "pytorch"
+
+    def __init__(
+        self,
+        model: TorchModel,
+        validation: Any,
+        batch_size: int | None,
+        loss: Loss,
+        metric: Metric,
+    ) -> None:
+        self._model = model
+        self._loss, self._metric = loss, metric
+        self._batch_size = batch_size
+        self._evaluator = (
+            None if validation is None else self._on(ValidationData.of(validation, batch_size))
+        )
+
+    def attach(self) -> Schema:
+        return self._model.attach()
+
+    def detach(self) -> None:
+        self._model.detach()
+
+    def take_batch_samples(self) -> int:
+        return self._model.take_batch_samples()
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> Written:
+        return self._model.write(path, metadata)
+
+    def load(self, parameters: ParameterFile) -> None:
+        self._model.load(parameters)
+
+    def evaluate(
+        self,
+        base: Path,
+        merged: Path,
+        points: tuple[tuple[float, float], ...],
+        gradient_path: Path | None,
+    ) -> Measured:
+        assert self._evaluator is not None, "use_agreed_validation comes first"
+        return self._evaluator.evaluate(base, merged, points, gradient_path)
+
+    def use_agreed_validation(self, path: Path | None) -> None:
+        """Measure on the run's agreed data, unless the script brought its own.
+
+        Raises:
+            SwarmRefused: there are neither.
+        """
+        if self._evaluator is not None:
+            return
+        if path is None:
+            raise SwarmRefused(
+                "adsValData is missing, and the run has no agreed validation set",
+                hint="Pass adsValData=...: every merge is measured before it is accepted.",
+            )
+        self._evaluator = self._on(ValidationData.from_file(path, self._batch_size))
+
+    def _on(self, data: ValidationData) -> Evaluator:
+        return Evaluator(self._model, data, self._loss, self._metric)

@@ -1,0 +1,1 @@
+"""Node to node: signed messages and parameter files over mutual TLS."""

@@ -1,0 +1,212 @@
+"""The listener for peers: HTTP over mutual TLS, for enrolled nodes only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import mmap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+from aiohttp import web
+
+from node_agent.errors import AgentStateError, IdentityError, MessageRefused
+from node_agent.identity.binding import Bindings, NodeIdentity
+from node_agent.identity.svid import Leaf
+from node_agent.identity.tls import PeerConnection, server_context
+from node_agent.peers.protocol import (
+    MESSAGE_LIMIT_BYTES,
+    PROTOCOL,
+    Directory,
+    Envelope,
+    Inbox,
+    Peer,
+)
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 512 << 10  # below 256 KiB, time goes into Python instead of encryption
+HANDSHAKE_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 30.0  # for a message to arrive whole
+STALL_TIMEOUT_S = 30.0  # a reader that takes no byte for so long is cut off
+KEEPALIVE_S = 120.0  # longer than the client's, so that the client closes first and nothing crosses
+BACKLOG = 128
+
+_SENDER: web.RequestKey[Peer] = web.RequestKey("sender", Peer)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PeerServer:
+    """Answers peers. `start` returns the port, of interest when `port` is 0."""
+
+    def __init__(
+        self, identity: NodeIdentity, directory: Directory, inbox: Inbox, host: str, port: int
+    ) -> None:
+        self._identity = identity
+        self._directory = directory
+        self._inbox = inbox
+        self._host = host
+        self._port = port
+        self._bindings = Bindings(identity, directory.agreement, directory.consortium)
+        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listens. Raises AgentStateError when the address is not to be had."""
+        app = web.Application(client_max_size=MESSAGE_LIMIT_BYTES, middlewares=[self._admit])
+        app.add_routes(
+            [
+                web.post("/v1/messages", self._receive),
+                web.get("/v1/messages", self._held),
+                web.get("/v1/files/{root:[0-9a-f]{64}}", self._file),
+                web.get("/v1/status", self._status),
+            ]
+        )
+        app.on_response_prepare.append(self._sign)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=1.0,
+        )
+        await runner.setup()
+        assert runner.server is not None  # `setup` makes it
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                runner.server,
+                self._host,
+                self._port,
+                ssl=server_context(self._identity.current, self._known),
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+                backlog=BACKLOG,
+                reuse_address=True,
+            )
+        except OSError as error:
+            await runner.cleanup()
+            raise AgentStateError(
+                f"cannot listen on {self._host}:{self._port}: {error.strerror or error}",
+                hint="another agent may be running; see listen_host and listen_port",
+            ) from error
+        self._runner = runner
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _known(self, leaf: Leaf) -> None:
+        if self._directory.by_spiffe_id(leaf.spiffe_id) is None:
+            raise IdentityError(f"{leaf.spiffe_id} is not enrolled")
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Judges every request anew: certificates expire and nodes leave, connections stay."""
+        try:
+            request[_SENDER] = self._sender(request)
+            return await handler(request)
+        except IdentityError as error:
+            log.warning("peer refused: %s", error)
+            return _problem(403, str(error), error.hint, close=True)
+        except MessageRefused as error:
+            return _problem(422, error.reason, error.hint)
+        except web.HTTPException as error:
+            return _problem(error.status, error.reason)
+
+    def _sender(self, request: web.Request) -> Peer:
+        connection = _connection(request)
+        leaf, now_s = connection.peer, self._identity.clock()
+        if now_s >= connection.own.not_after_s:
+            raise IdentityError("the certificate of this connection has expired: connect anew")
+        if now_s >= leaf.not_after_s:
+            raise IdentityError(f"the SVID of {leaf.spiffe_id} has expired")
+        sender = self._directory.by_spiffe_id(leaf.spiffe_id)
+        if sender is None:
+            raise IdentityError(f"{leaf.spiffe_id} is not enrolled")
+        self._bindings.check(leaf, sender.key, request.headers)
+        return sender
+
+    async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._bindings.headers(_connection(request).own.leaf))
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                body = await request.read()
+        except TimeoutError:
+            return _problem(
+                408, f"the message did not arrive within {REQUEST_TIMEOUT_S:g} s", close=True
+            )
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise MessageRefused("a message is JSON") from error
+        await self._inbox.receive(request[_SENDER], Envelope.from_json(value))
+        return web.Response(status=204)
+
+    async def _held(self, request: web.Request) -> web.Response:
+        run, prev = request.query.get("run", ""), request.query.get("prev", "")
+        held = self._inbox.held(run, prev)
+        return _json([envelope.to_json() for envelope in held])
+
+    async def _status(self, request: web.Request) -> web.Response:
+        own = self._identity.current().spiffe_id
+        return _json({"protocol": PROTOCOL, "node": own, **self._inbox.status()})
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        path = self._inbox.readable(request.match_info["root"], request[_SENDER])
+        content = None if path is None else _map(path)
+        if content is None:
+            return _problem(404, "no such file, or it may not be read yet")
+        response = web.StreamResponse()
+        response.content_length = len(content)
+        response.content_type = "application/octet-stream"
+        await response.prepare(request)
+        try:
+            for start in range(0, len(content), CHUNK_BYTES):
+                async with asyncio.timeout(STALL_TIMEOUT_S):
+                    await response.write(content[start : start + CHUNK_BYTES])
+        except TimeoutError:
+            log.warning(
+                "%s read nothing for %g s: cut off", request[_SENDER].spiffe_id, STALL_TIMEOUT_S
+            )
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+
+def _connection(request: web.Request) -> PeerConnection:
+    return cast(PeerConnection, request.get_extra_info("ssl_object"))
+
+
+def _map(path: Path) -> memoryview | None:
+    """The file's bytes, mapped: only encryption copies them. The last view takes the map along."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        size = path.stat().st_size
+        return memoryview(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) if size else b"")
+    return None
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(
+        body=json.dumps(value, separators=(",", ":")).encode(), content_type="application/json"
+    )
+
+
+def _problem(status: int, detail: str, hint: str = "", *, close: bool = False) -> web.Response:
+    """An error as RFC 9457 has it."""
+    problem = {"status": status, "detail": detail} | ({"hint": hint} if hint else {})
+    response = web.Response(
+        status=status, body=json.dumps(problem).encode(), content_type="application/problem+json"
+    )
+    if close:
+        response.force_close()
+    return response

@@ -1,0 +1,1 @@
+"""SVIDs and TLS."""

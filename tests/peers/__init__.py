@@ -1,0 +1,1 @@
+"""Nodes talking to nodes over real sockets."""
