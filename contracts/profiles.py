@@ -57,7 +57,7 @@ class Profile:
         return Fees(2 * base_wei + tip_wei, tip_wei)
 
 
-ANVIL: Final = Profile("anvil", ("anvil/",), 0, True, False, 0.05, 30.0, 10_000)
+ANVIL: Final = Profile("anvil", ("anvil/",), 0, True, False, 0.01, 30.0, 10_000)
 # Kaia's Istanbul BFT: a block is final once it is there.
 ISTANBUL: Final = Profile("istanbul", ("klaytn/", "kaia/"), 0, True, False, 0.2, 60.0, 5_000)
 QBFT: Final = Profile("qbft", ("besu/",), 0, True, True, 0.2, 60.0, 5_000)

@@ -102,8 +102,8 @@ async def run_agent(settings: Settings) -> None:
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
         )
-        engine = Engine(node)
-        await run_chain.read()  # so that the server knows its peers from the first request on
+        # Read before serving: the server knows its peers from the first request on.
+        engine = Engine(node, (await run_chain.read()).round)
         server = PeerServer(identity, directory, engine, settings.listen_host, settings.listen_port)
         await stack.enter_async_context(_serving(server.start, server.stop))
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))

@@ -15,7 +15,7 @@ from contracts import Contracts
 from contracts.consortium import Registration
 from contracts.errors import ChainError, ContractReverted
 from contracts.keys import Signer
-from contracts.messages import Attestation, Domain
+from contracts.messages import Attestation, Domain, Terms
 from contracts.training import Run, State
 from node_agent.engine.context import RoundContext
 from node_agent.peers.protocol import Peer
@@ -66,6 +66,7 @@ class RunChain:
         self._directory = directory
         self._signer = signer
         self._hint = asyncio.Event()
+        self._terms: Terms | None = None
         self._members: dict[int, tuple[Peer, ...]] = {}
         self._parties: dict[int, tuple[str, int]] = {}
 
@@ -78,21 +79,25 @@ class RunChain:
         run = await self.contracts.training.run(self.run_id)
         if run.state != State.OPEN:
             return RunOver(run.merged_root, run.round, await self._members_of(run))
-        terms = await self.contracts.training.terms(self.run_id)
-        pool = await self.contracts.rewards.pool(self.run_id)
-        members = await self._members_of(run)
+        if self._terms is None:
+            self._terms = await self.contracts.training.terms(self.run_id)
+        pool, quorum, members = await asyncio.gather(
+            self.contracts.rewards.pool(self.run_id),
+            self.contracts.training.quorum(self.run_id),
+            self._members_of(run),
+        )
         return RoundContext(
             run_id=self.run_id,
             name=run.name,
             agreement=run.agreement,
             domain=self.contracts.domains.training,
-            terms=terms,
+            terms=self._terms,
             round=run.round,
             prev=run.prev,
             base_root=run.merged_root,
             members=members,
             weights={party: weight for party, (_, weight) in self._parties.items()},
-            quorum=await self.contracts.training.quorum(self.run_id),
+            quorum=quorum,
             funded_wei=pool.funded,
             credited_wei=pool.credited,
             initial_loss_e9=run.initial_loss,

@@ -29,8 +29,9 @@ _TELL_EVERY_S = 5.0
 class Engine:
     """Runs one node through one run. Implements ``peers.protocol.Inbox``."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, open_round: int) -> None:
         self._node = node
+        self._open_round = open_round
         self._round: Round | None = None
         self._past: list[Round] = []
         self._over: RunOver | None = None
@@ -209,7 +210,7 @@ class Engine:
         if self._over:
             return status | {"state": "finished", "round": self._over.round, "prev": ""}
         if self._round is None:
-            return status | {"state": "waiting for the chain", "round": None, "prev": ""}
+            return status | {"state": "starting", "round": self._open_round, "prev": ""}
         played, context = self._round, self._round.context
         by_number = context.by_registration
         return status | {

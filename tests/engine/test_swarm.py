@@ -53,11 +53,15 @@ def kill(site: Site) -> None:
     site.agent.wait()
 
 
-async def launch(swarm: LocalSwarm, batch_s: float = 0.0) -> None:
+async def launch_agents(swarm: LocalSwarm) -> None:
     for site in swarm.sites:
         if site.agent is None:
             site.start_agent()
     await swarm.wait("agents", lambda: all(site.status() for site in swarm.sites), 60)
+
+
+async def launch(swarm: LocalSwarm, batch_s: float = 0.0) -> None:
+    await launch_agents(swarm)
     for site in swarm.sites:
         train(swarm, site, batch_s)
 
@@ -195,6 +199,33 @@ async def test_an_agent_that_was_away_at_the_end_still_gets_the_final_model(star
         60,
     )
     assert "Final Swarm model was loaded" in (victim.folder / "training.log").read_text()
+
+
+async def test_a_node_that_forgot_what_it_signed_sits_the_round_out(start: Start) -> None:
+    swarm = await start(
+        max_rounds=2, quorum_grace=20_000, leader_timeout=40_000, stall_time=600, target_loss=0
+    )
+    await launch_agents(swarm)
+    forgetful, quick, slow = swarm.sites
+    train(swarm, forgetful)
+    train(swarm, quick)
+    train(swarm, slow, batch_s=0.6)
+    await swarm.wait(
+        "a commit",
+        lambda: forgetful.spiffe_id in quick.status().get("committed", ()),
+        60,
+    )
+    kill(forgetful)
+    for file in forgetful.folder.glob("journal.sqlite3*"):
+        file.unlink()
+    forgetful.start_agent()
+    await swarm.wait(
+        "it to sit out",
+        lambda: "sits out round" in (forgetful.folder / "agent.log").read_text(),
+        60,
+    )
+    await finished(swarm)
+    assert len(await seals(swarm)) == 3
 
 
 async def test_below_quorum_the_run_pauses_and_resumes_by_itself(start: Start) -> None:
