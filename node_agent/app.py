@@ -30,6 +30,7 @@ from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
+from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
 from node_agent.trainer import PROTOCOL, Trainer
 
@@ -72,7 +73,8 @@ async def run_agent(settings: Settings) -> None:
         agreement = bytes.fromhex(settings.agreement[2:])
         directory = Members(agreement, contracts.domains.consortium)
         run_chain = RunChain(contracts, run_id, signer, directory)
-        client = PeerClient(identity, directory)
+        traffic = Traffic()
+        client = PeerClient(identity, directory, traffic)
         stack.push_async_callback(client.close)
         engine: Engine | None = None
 
@@ -98,13 +100,16 @@ async def run_agent(settings: Settings) -> None:
             chain=run_chain,
             reports=Reports(settings.folder / "rounds.jsonl"),
             schema=schema,
+            traffic=traffic,
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
         )
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
-        server = PeerServer(identity, directory, engine, settings.listen_host, settings.listen_port)
+        server = PeerServer(
+            identity, directory, engine, settings.listen_host, settings.listen_port, traffic
+        )
         await stack.enter_async_context(_serving(server.start, server.stop))
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))
         log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)

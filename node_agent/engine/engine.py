@@ -86,7 +86,7 @@ class Engine:
                 task.cancel()
             with suppress(asyncio.CancelledError):
                 await play
-        self._node.reports.append(current.report)
+        self._node.reports.append(current.account())
         log.info("Round %d is sealed.", context.round)
         self._past = [current, *self._past[:1]]
         self._node.store.forget_before(context.round)

@@ -21,7 +21,7 @@ from node_agent.errors import PeerError
 from node_agent.journal import Journal
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
-from node_agent.peers.protocol import Envelope, Peer, Reason
+from node_agent.peers.protocol import Envelope, Peer, Reason, Traffic
 from node_agent.trainer import Request, Trainer
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Node:
     chain: RunChain
     reports: Reports
     schema: Schema
+    traffic: Traffic
     message_timeout_s: float
     transfer_timeout_s: float
     ready_timeout_s: float

@@ -51,6 +51,7 @@ class Round:
         )
         self.state = "training" if context.round else "opening"
         self.report = RoundReport(context.round, node.spiffe_id)
+        self._sent_before = node.traffic.sent_bytes
         self.agreed = False
         """A quorum signed: what is left is to hand the model over, and to post."""
         self.released = asyncio.Event()
@@ -211,6 +212,11 @@ class Round:
             )
         return file_root(path), file.size
 
+    def account(self) -> RoundReport:
+        """The report of a round that is over here."""
+        self.report.bytes_sent = self.node.traffic.sent_bytes - self._sent_before
+        return self.report
+
     # -- after the agreement
 
     def ends_run(self, attestation: Attestation) -> bool:
@@ -230,7 +236,6 @@ class Round:
         self.report.merged_root = attestation.merged_root.hex()
         self.report.loss_after = attestation.loss_after / 1e9
         self.report.metric = attestation.metric / 1e9
-        path = await self.node.model(self.context, attestation.merged_root)
         if not self.ends_run(attestation):
             with suppress(TrainerGone):
                 await self.node.hand_over(
@@ -240,7 +245,6 @@ class Round:
                     self.report.loss_after,
                     self.report.metric,
                 )
-        self.report.bytes_sent = path.stat().st_size
         self.report.close(self._trained_at, asyncio.get_running_loop().time())
         self.state = "sealing"
 

@@ -137,6 +137,8 @@ class Terms:
 
     async def _alive(self, peer: Peer, *, trains: bool = False) -> bool:
         """Does the peer answer, and (``trains``) has it a training process that may commit?"""
+        if peer.registration == self._node.registration:
+            return self._node.trainer.connected or not trains
         try:
             status = await self._node.client.status(peer, _PING_TIMEOUT_S)
         except PeerError as error:
@@ -156,7 +158,7 @@ class Terms:
 
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                await asyncio.gather(*map(arrives, self._node.others(self._context)))
+                await asyncio.gather(*map(arrives, self._context.members))
 
     # -- roster
 

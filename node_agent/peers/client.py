@@ -35,6 +35,7 @@ from node_agent.peers.protocol import (
     Envelope,
     Peer,
     Reason,
+    Traffic,
     encode,
 )
 
@@ -51,8 +52,11 @@ READ_BUFFER_BYTES = 1 << 20
 class PeerClient:
     """Speaks to peers. What goes wrong with them is a PeerError; its `reason` says what kind."""
 
-    def __init__(self, identity: NodeIdentity, directory: Directory) -> None:
+    def __init__(
+        self, identity: NodeIdentity, directory: Directory, traffic: Traffic | None = None
+    ) -> None:
         self._identity = identity
+        self._traffic = traffic or Traffic()
         self._bindings = Bindings(identity, directory.agreement, directory.consortium)
         self._contexts: dict[str, PeerContext] = {}
         self._fetching: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -67,6 +71,7 @@ class PeerClient:
             raise PeerError(
                 f"a message of {len(body)} bytes is more than a peer accepts", reason=Reason.REFUSED
             )
+        self._traffic.sent_bytes += len(body)
         headers = {"Content-Type": "application/json"}
         async with self._ask("POST", peer, "/v1/messages", timeout_s, data=body, headers=headers):
             pass

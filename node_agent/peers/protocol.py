@@ -34,6 +34,13 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"  # its answer makes no sense
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What this node has sent to peers: bodies of messages, answers and files, before TLS."""
+
+    sent_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A node as the chain knows it."""

@@ -24,6 +24,7 @@ from node_agent.peers.protocol import (
     Envelope,
     Inbox,
     Peer,
+    Traffic,
 )
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,16 @@ class PeerServer:
     """Answers peers. `start` returns the port, of interest when `port` is 0."""
 
     def __init__(
-        self, identity: NodeIdentity, directory: Directory, inbox: Inbox, host: str, port: int
+        self,
+        identity: NodeIdentity,
+        directory: Directory,
+        inbox: Inbox,
+        host: str,
+        port: int,
+        traffic: Traffic | None = None,
     ) -> None:
         self._identity = identity
+        self._traffic = traffic or Traffic()
         self._directory = directory
         self._inbox = inbox
         self._host = host
@@ -174,6 +182,7 @@ class PeerServer:
             for start in range(0, len(content), CHUNK_BYTES):
                 async with asyncio.timeout(STALL_TIMEOUT_S):
                     await response.write(content[start : start + CHUNK_BYTES])
+                self._traffic.sent_bytes += len(content[start : start + CHUNK_BYTES])
         except TimeoutError:
             log.warning(
                 "%s read nothing for %g s: cut off", request[_SENDER].spiffe_id, STALL_TIMEOUT_S
