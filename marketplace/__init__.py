@@ -1,0 +1,1 @@
+"""The marketplace: onboards organizations and nodes, posts for them, indexes the chain, shows."""

@@ -1,0 +1,102 @@
+"""/agents/v1: what nodes ask of the marketplace."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from marketplace.agents.tls import spiffe_id_of
+from marketplace.nodes import credentials, status
+from marketplace.nodes.enrollment import Request
+from marketplace.web.callers import MarketOf
+from marketplace.web.fields import Address, Identifier, Signature
+
+router = APIRouter(prefix="/agents/v1")
+NodeOf = Annotated[str, Depends(spiffe_id_of)]
+
+
+class FirstContact(BaseModel):
+    secret: str = Field(min_length=20, max_length=200)
+    csr_pem: str
+    key: Address
+    # Nothing stands for a node that takes no connections.
+    url: str = Field(pattern=r"^(https://[!-~]{1,247})?$")
+    may_lead: bool = True
+
+
+class KeySignature(BaseModel):
+    signature: Signature
+
+
+class Renewal(BaseModel):
+    csr_pem: str
+
+
+@router.get("/ca")
+async def authority(market: MarketOf) -> PlainTextResponse:
+    """The CA's certificate; worth nothing until its hash is found to be that of the token."""
+    return PlainTextResponse(market.authority.bundle_pem, media_type="application/x-pem-file")
+
+
+@router.post("/enroll")
+async def enroll(body: FirstContact, market: MarketOf) -> dict[str, Any]:
+    """Step one: an SVID, a lease, and the message that the node's key has to sign."""
+    request = Request(body.secret, body.csr_pem, body.key, body.url, body.may_lead)
+    begun = await market.enrollments.begin(request)
+    return begun | {
+        "deployment": market.contracts.deployment.to_json(),
+        "rpc_url": market.node_rpc_url,
+        "lease": await _lease(market, begun["spiffe_id"]),
+        "lease_public_key": market.lease_signer.public_key,
+    }
+
+
+@router.post("/enrollments/{enrollment_id}/key-signature")
+async def key_signature(
+    enrollment_id: Identifier, body: KeySignature, market: MarketOf
+) -> dict[str, Any]:
+    """Step two: the signature says who sends it, whatever the connection."""
+    return await market.enrollments.sign_with_key(enrollment_id, body.signature)
+
+
+@router.post("/renew")
+async def renew(body: Renewal, node: NodeOf, market: MarketOf) -> dict[str, Any]:
+    """The next SVID, for the name that the present one has."""
+    issued = await market.database.write(
+        credentials.renew_svid,
+        market.authority,
+        node,
+        body.csr_pem,
+        market.clock(),
+        market.svid_lifetime_s,
+    )
+    return {"svid_pem": issued.pem, "bundle_pem": market.authority.bundle_pem}
+
+
+@router.post("/lease")
+async def lease(node: NodeOf, market: MarketOf) -> dict[str, Any]:
+    """The next lease."""
+    return {
+        "lease": await _lease(market, node),
+        "lease_public_key": market.lease_signer.public_key,
+    }
+
+
+@router.post("/status", status_code=204)
+async def heartbeat(body: dict[str, Any], node: NodeOf, market: MarketOf) -> Response:
+    """What the node says about itself; the last word is kept and shown."""
+    await market.database.write(status.record, node, body, market.clock())
+    return Response(status_code=204)
+
+
+async def _lease(market: MarketOf, spiffe_id: str) -> str:
+    return await market.database.write(
+        credentials.new_lease,
+        market.lease_signer,
+        spiffe_id,
+        market.clock(),
+        market.lease_lifetime_s,
+    )

@@ -1,0 +1,1 @@
+"""Agreements: from a draft, through the text and the message that stand for it, to signatures."""

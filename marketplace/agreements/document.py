@@ -1,0 +1,127 @@
+"""The text of an agreement: Markdown that follows from the draft alone, byte for byte.
+
+What people wrote is set as block quotes, so that no wording can pass for a section of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.messages import Terms, from_json
+from marketplace.agreements.drafts import DAY_S, MERGE_RULES, METERING, NO_HASH, Draft, name_of
+from marketplace.clock import iso
+
+_E9 = 10**9
+_TOKEN_WEI = 10**18
+_METERING_TEXT = {
+    "equal": "Every organization of a round's roster is credited the same.",
+    "size": "Organizations are credited in proportion to the samples they declare.",
+    "common": "Organizations are credited by what their updates did to the loss on the agreed "
+    "validation set. Whoever trains on that set gains by it: keep it apart from training data.",
+}
+
+
+def render(draft: Draft) -> str:
+    """Renders a completed draft; the SHA-256 of the UTF-8 bytes goes into the message signed."""
+    terms = from_json(Terms, draft.terms)
+    metering = name_of(METERING, terms.metering)
+    not_before = draft.not_before or 0
+    sections = [
+        f"# Swarm learning agreement: {_cell(draft.title)}",
+        "Each party signs the SHA-256 of this text together with the terms below. The agreement "
+        "comes into force when all have signed and the signatures are recorded on chain.",
+        "## Parties",
+        _table(
+            ("number", "organization", "name", "wallet", "weight"),
+            [
+                (str(number), each.organization, each.name, each.wallet, str(each.weight))
+                for number, each in enumerate(draft.parties)
+            ],
+        ),
+        "## Purpose",
+        _quote(draft.purpose),
+        "## Data that each party exposes to training at its own site",
+        _quote(draft.data_exposure),
+        "## What leaves a site, and who sees it",
+        _quote(draft.shared),
+        "## Model",
+        _quote(draft.model),
+        "## Expected outcome",
+        _quote(draft.expected_outcome),
+        "## Time",
+        f"In force from {iso(not_before)} to {iso(not_before + draft.duration_days * DAY_S)} "
+        f"({draft.duration_days} days).",
+        "## Nodes",
+        "Nodes have names of the form "
+        f"`spiffe://{draft.trust_domain}/org/<organization>/node/<node>`. A node takes part when "
+        "its party's wallet and its own key have signed its enrollment.",
+        "## Rules of every run",
+        _table(("rule", "value"), _rules(terms)),
+        "## Money",
+        f"The sponsor `{terms.sponsor}` promises {tokens(terms.budget)} of the reward token. "
+        "Rewards vest in proportion to the fall of the loss from the start of a run to the target; "
+        "what never vests returns to the sponsor. Metering: "
+        f"**{metering}**. {_METERING_TEXT[metering]}",
+    ]
+    if draft.remarks:
+        sections += ["## Remarks", _quote(draft.remarks)]
+    return "\n\n".join(sections) + "\n"
+
+
+def tokens(amount_wei: int) -> str:
+    """`12.5 tokens (12500000000000000000 wei)`"""
+    return f"{token_amount(amount_wei)} tokens ({amount_wei} wei)"
+
+
+def token_amount(amount_wei: int) -> str:
+    """The exact decimal number of tokens, without trailing zeros."""
+    whole, rest = divmod(amount_wei, _TOKEN_WEI)
+    return f"{whole}.{rest:018d}".rstrip("0").rstrip(".")
+
+
+def loss(loss_e9: int) -> str:
+    """A fixed-point loss with all of its nine decimals."""
+    whole, rest = divmod(loss_e9, _E9)
+    return f"{whole}.{rest:09d}"
+
+
+def _rules(terms: Terms) -> list[tuple[str, str]]:
+    quorum = (
+        f"at least {terms.min_peers} organizations, and more than half of those taking part"
+        if terms.min_peers
+        else "more than half of the parties"
+    )
+    validation = "0x" + terms.validation_root.hex()
+    return [
+        ("initial parameters (BLAKE3)", f"0x{terms.initial_root.hex()}"),
+        ("schema of the parameters (BLAKE3)", f"0x{terms.schema_hash.hex()}"),
+        ("validation set (BLAKE3)", "none" if validation == NO_HASH else validation),
+        ("batches between two rounds", str(terms.sync_frequency)),
+        ("rounds at most", str(terms.max_rounds)),
+        ("merge rule", name_of(MERGE_RULES, terms.merge_rule)),
+        ("quorum", quorum),
+        ("samples behind an update, at least", str(terms.min_samples)),
+        ("loss at which a run ends", loss(terms.target_loss)),
+        ("initial loss is never taken higher than", loss(terms.loss_ceiling)),
+        ("a leader waits for late updates", f"{terms.quorum_grace} ms"),
+        ("a leader is replaced after", f"{terms.leader_timeout} ms, doubling"),
+        ("a stalled round may be reopened after", f"{terms.stall_time} s"),
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[_cell(each) for each in row] for row in (head, *rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        f"| {' | '.join(each.ljust(width) for each, width in zip(line, widths, strict=True))} |"
+        for line in lines
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _quote(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))

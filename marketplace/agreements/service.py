@@ -1,0 +1,215 @@
+"""Agreements from draft to force: stores drafts, gathers signatures, queues the activation."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from contracts.errors import SignatureError
+from contracts.messages import Agreement as AgreementMessage
+from contracts.messages import Domain, from_json, recover, struct_hash, to_json, typed_data
+from marketplace.access import Caller, agreement_seen, party_of, visible
+from marketplace.agreements.document import render
+from marketplace.agreements.drafts import Draft
+from marketplace.agreements.names import must_own_name
+from marketplace.chain import outbox
+from marketplace.chain.postings import Activation, kind_of
+from marketplace.errors import Conflict, NotAllowed, WrongSignature
+from marketplace.storage.models import Agreement, Event, Operation, Party
+
+
+@dataclass(frozen=True, slots=True)
+class Agreements:
+    """Functions that run in a transaction; see `storage.database`.
+
+    Attributes:
+        domain: of the Consortium contract.
+        trust_domain: that drafts get when they name none.
+    """
+
+    domain: Domain
+    trust_domain: str
+
+    def draft(self, session: Session, caller: Caller, draft: Draft, now_s: int) -> dict[str, Any]:
+        """Renders and stores a draft; drafting the same twice gives the same agreement.
+
+        Raises:
+            NotAllowed: the caller is neither an admin nor a party of the draft.
+            InvalidInput: see `Draft.completed`.
+            Conflict: an organization's name belongs to another wallet.
+        """
+        completed = draft.completed(self.trust_domain, now_s)
+        wallets = {party.wallet for party in completed.parties}
+        if not caller.is_admin and caller.signed_in not in wallets:
+            raise NotAllowed(
+                "agreements are drafted by their parties or by an admin of the marketplace",
+                hint="sign in with the wallet of one of the parties",
+            )
+        for party in completed.parties:
+            must_own_name(session, party.organization, party.wallet)
+        document = render(completed)
+        message = completed.message(hashlib.sha256(document.encode()).digest())
+        agreement_id = "0x" + struct_hash(message).hex()
+        if session.get(Agreement, agreement_id) is None:
+            session.add(
+                Agreement(
+                    id=agreement_id,
+                    title=completed.title,
+                    fields=completed.model_dump(),
+                    document=document,
+                    message=to_json(message),
+                    drafted_by=caller.signed_in,
+                    created_s=now_s,
+                    parties=[
+                        Party(
+                            number=number,
+                            organization=party.organization,
+                            wallet=party.wallet,
+                            weight=party.weight,
+                        )
+                        for number, party in enumerate(completed.parties)
+                    ],
+                )
+            )
+            session.flush()
+        return self.show(session, caller, agreement_id)
+
+    def sign(
+        self,
+        session: Session,
+        caller: Caller,
+        agreement_id: str,
+        organization: str,
+        signature: bytes,
+        now_s: int,
+    ) -> dict[str, Any]:
+        """Takes a party's signature; the last one queues the activation.
+
+        Whoever holds a party's signature may hand it in: what counts is who made it.
+
+        Raises:
+            WrongSignature: it was not made by the wallet of that party, or not for this agreement.
+            Conflict: that party has signed already, with another signature.
+        """
+        agreement = agreement_seen(session, caller, agreement_id)
+        party = party_of(agreement, lambda each: each.organization == organization, organization)
+        message = from_json(AgreementMessage, agreement.message)
+        try:
+            signer = recover(self.domain, message, signature)
+        except SignatureError as error:
+            raise WrongSignature(str(error), hint="sign the agreement's typed_data") from error
+        if signer != party.wallet:
+            raise WrongSignature(
+                f"this is not a signature of {organization} ({party.wallet}) under this agreement",
+                hint="sign this agreement's typed_data with exactly that wallet",
+            )
+        text = "0x" + signature.hex()
+        if party.signature not in (None, text):
+            raise Conflict(f"{organization} has signed already")
+        if party.signature is None:
+            party.signature, party.signed_s = text, now_s
+            self._activate_when_complete(session, agreement, message, now_s)
+        return self.show(session, caller, agreement_id)
+
+    def activate_again(
+        self, session: Session, caller: Caller, agreement_id: str, now_s: int
+    ) -> dict[str, Any]:
+        """Queues the activation once more after it failed.
+
+        Raises:
+            Conflict: signatures are missing, or it is under way or done.
+        """
+        agreement = agreement_seen(session, caller, agreement_id)
+        if missing := [each.organization for each in agreement.parties if not each.signature]:
+            raise Conflict(f"not signed yet by {', '.join(missing)}")
+        message = from_json(AgreementMessage, agreement.message)
+        self._activate_when_complete(session, agreement, message, now_s)
+        return self.show(session, caller, agreement_id)
+
+    def show(self, session: Session, caller: Caller, agreement_id: str) -> dict[str, Any]:
+        """An agreement with its text, its message and who signed.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        agreement = agreement_seen(session, caller, agreement_id)
+        message = from_json(AgreementMessage, agreement.message)
+        return summary(session, agreement) | {
+            "document": agreement.document,
+            "fields": agreement.fields,
+            "agreement": agreement.message,
+            "typed_data": typed_data(self.domain, message),
+        }
+
+    def list(self, session: Session, caller: Caller) -> list[dict[str, Any]]:
+        """The agreements that the caller may see, newest first."""
+        query = sa.select(Agreement).where(visible(caller, Agreement.id))
+        rows = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
+        return [summary(session, each) for each in rows]
+
+    def _activate_when_complete(
+        self, session: Session, agreement: Agreement, message: AgreementMessage, now_s: int
+    ) -> None:
+        signatures = [each.signature for each in agreement.parties if each.signature]
+        if len(signatures) < len(agreement.parties):
+            return
+        posting = Activation(message, tuple(bytes.fromhex(each[2:]) for each in signatures))
+        outbox.enqueue(
+            session, kind_of(posting), posting.effect, agreement.id, posting.payload(), now_s
+        )
+
+
+def summary(session: Session, agreement: Agreement) -> dict[str, Any]:
+    """An agreement without its text."""
+    operation = activation(session, agreement.id)
+    return {
+        "id": agreement.id,
+        "title": agreement.title,
+        "state": state(session, agreement, operation),
+        "document_sha256": agreement.message["document"],
+        "trust_domain": agreement.message["trust_domain"],
+        "not_before_s": agreement.message["not_before"],
+        "not_after_s": agreement.message["not_after"],
+        "parties": [
+            {
+                "party": each.number,
+                "organization": each.organization,
+                "wallet": each.wallet,
+                "weight": each.weight,
+                "signed_s": each.signed_s,
+            }
+            for each in agreement.parties
+        ],
+        "operation": outbox.view(operation) if operation else None,
+        "created_s": agreement.created_s,
+    }
+
+
+def activation(session: Session, agreement_id: str) -> Operation | None:
+    """The attempt to bring an agreement into force that did not fail, else the latest."""
+    query = sa.select(Operation).where(
+        Operation.agreement_id == agreement_id, Operation.kind == "activate"
+    )
+    best = (Operation.state == outbox.FAILED, Operation.created_s.desc())
+    return session.scalars(query.order_by(*best)).first()
+
+
+def is_active(session: Session, agreement_id: str) -> bool:
+    """Whether a confirmed block says that the agreement came into force."""
+    query = sa.select(Event.id).where(
+        Event.agreement_id == agreement_id, Event.kind == "AgreementActivated"
+    )
+    return session.scalars(query).first() is not None
+
+
+def state(session: Session, agreement: Agreement, operation: Operation | None) -> str:
+    """draft, signing, activating, active or failed."""
+    if is_active(session, agreement.id):
+        return "active"
+    if operation is not None:
+        return "failed" if operation.state == outbox.FAILED else "activating"
+    return "signing" if any(each.signature for each in agreement.parties) else "draft"

@@ -1,0 +1,142 @@
+"""The wiring: settings in, one object that holds all parts out. Nothing else builds parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from contracts import Contracts
+from contracts.chain import Chain
+from contracts.deployment import Deployment
+from contracts.keys import load_key
+from contracts.messages import checksum_address
+from marketplace.agents.tls import ServerTls
+from marketplace.agreements.service import Agreements
+from marketplace.chain.indexer import Indexer
+from marketplace.chain.relayer import Relayer
+from marketplace.clock import now_s
+from marketplace.errors import SettingsError
+from marketplace.identity import authority as authorities
+from marketplace.identity import leases
+from marketplace.identity.authority import Authority
+from marketplace.identity.leases import LeaseSigner
+from marketplace.nodes.enrollment import Enrollments
+from marketplace.runs.requests import RunRequests
+from marketplace.settings import RELAYER_KEY_FILE, Settings
+from marketplace.storage import migrate
+from marketplace.storage.database import Database
+
+_LOG = logging.getLogger(__name__)
+_HOUR_S = 3_600
+
+
+@dataclass(frozen=True)
+class Market:
+    """All parts of a running marketplace."""
+
+    settings: Settings
+    database: Database
+    contracts: Contracts
+    authority: Authority
+    lease_signer: LeaseSigner
+    agreements: Agreements
+    enrollments: Enrollments
+    runs: RunRequests
+    indexer: Indexer
+    relayer: Relayer
+    tls: ServerTls
+    admins: frozenset[str]
+    clock: Callable[[], int]
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Callable[[], int] = now_s) -> Self:
+        """Reads keys, brings the database up to date, connects to the chain.
+
+        Raises:
+            SettingsError, KeyFileError: something in the folder is missing or not as it should be.
+            ChainUnreachable, NotDeployed: the chain is away, or the contracts are not on it.
+        """
+        folder = settings.folder
+        authority = authorities.load(folder)
+        if authority.trust_domain != settings.trust_domain:
+            raise SettingsError(
+                f"the certificate authority is for {authority.trust_domain}, "
+                f"the settings say {settings.trust_domain}",
+                hint="set trust_domain back: nodes pin the authority",
+            )
+        deployment = Deployment.load(settings.path(settings.deployment_file))
+        chain = await Chain.connect(settings.rpc_url)
+        if settings.production and chain.profile.name == "anvil":
+            await chain.close()
+            raise SettingsError(
+                "production settings refuse the embedded chain", hint="point rpc_url elsewhere"
+            )
+        contracts = Contracts.at(chain, deployment)
+        await contracts.check()
+        database = Database(settings.database)
+        migrate.upgrade(database.engine)
+        indexer = Indexer(
+            database, contracts, settings.index_interval_ms / 1000, settings.first_block
+        )
+        relayer_key = load_key(folder / RELAYER_KEY_FILE)
+        svid_lifetime_s = settings.svid_hours * _HOUR_S
+        domain = contracts.domains.consortium
+        return cls(
+            settings=settings,
+            database=database,
+            contracts=contracts,
+            authority=authority,
+            lease_signer=leases.load(folder),
+            agreements=Agreements(domain, settings.trust_domain),
+            enrollments=Enrollments(database, contracts, domain, authority, svid_lifetime_s, clock),
+            runs=RunRequests(database, contracts, clock),
+            indexer=indexer,
+            relayer=Relayer(
+                database,
+                contracts,
+                indexer,
+                relayer_key,
+                settings.post_interval_ms / 1000,
+                clock,
+            ),
+            tls=ServerTls(authority, _names(settings), folder, svid_lifetime_s, clock),
+            admins=frozenset(map(checksum_address, settings.admin_wallets)),
+            clock=clock,
+        )
+
+    async def close(self) -> None:
+        await self.contracts.chain.close()
+        self.database.close()
+
+    @property
+    def node_rpc_url(self) -> str:
+        """The endpoint that nodes are told."""
+        return self.settings.node_rpc_url or self.settings.rpc_url
+
+    @property
+    def session_lifetime_s(self) -> int:
+        return self.settings.session_hours * _HOUR_S
+
+    @property
+    def token_lifetime_s(self) -> int:
+        return self.settings.token_hours * _HOUR_S
+
+    @property
+    def svid_lifetime_s(self) -> int:
+        return self.settings.svid_hours * _HOUR_S
+
+    @property
+    def lease_lifetime_s(self) -> int:
+        return self.settings.lease_hours * _HOUR_S
+
+
+def _names(settings: Settings) -> list[str]:
+    """What nodes may call the agent listener."""
+    public = urlsplit(settings.public_agent_url).hostname or settings.agent_host
+    names = [public, *settings.agent_names]
+    if public in ("127.0.0.1", "::1"):
+        names.append("localhost")
+    return list(dict.fromkeys(names))

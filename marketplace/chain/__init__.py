@@ -1,0 +1,1 @@
+"""The marketplace's two ways to the chain: the outbox writes, the indexer reads."""

@@ -1,0 +1,108 @@
+"""`swarm-market run …`: create runs and watch them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from marketplace.cli import options
+from marketplace.cli.agreements import agreement_id
+from marketplace.cli.output import show, table
+from marketplace.client import MarketClient
+
+app = typer.Typer(help="Runs: trainings of one model under an agreement.", no_args_is_help=True)
+RunId = Annotated[str, typer.Argument(help="id of a run, how it begins, or its name")]
+
+
+@app.command(
+    "create",
+    epilog="Example: swarm-market run create --agreement 0x3f… --name tumors --wallet admin.json",
+)
+def create(
+    agreement: Annotated[str, typer.Option(help="id of an agreement, or how it begins")],
+    name: Annotated[str, typer.Option(help="lower-case letters, digits, hyphens and dots")],
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
+    as_json: options.Json = False,
+) -> None:
+    """Creates a run, in the name of the party whose wallet this is."""
+    with options.client(market, wallet, password_file) as client:
+        operation = client.create_run(agreement_id(client, agreement), name)
+        if wait_s > 0:
+            operation = client.wait(operation["id"], wait_s)
+    result = operation["result"] or {}
+    show(operation, as_json, result.get("run") or f"operation {operation['id']}")
+
+
+@app.command("list", epilog="Example: swarm-market run list --wallet hospital-a.json")
+def list_runs(
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Lists the runs of this wallet's agreements."""
+    with options.client(market, wallet, password_file) as client:
+        found = client.runs()
+    rows = [
+        (each["id"], each["name"], standing(each), _loss(each["last_loss_e9"])) for each in found
+    ]
+    show(found, as_json, table(("run", "name", "state", "loss"), rows))
+
+
+@app.command("show", epilog="Example: swarm-market run show tumors --wallet hospital-a.json")
+def show_run(
+    run: RunId,
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Shows a run and its rounds."""
+    with options.client(market, wallet, password_file) as client:
+        identifier = run_id(client, run)
+        shown, rounds = client.run(identifier), client.rounds(identifier)
+    rows = [
+        (
+            each["round"],
+            _loss(each["loss_after_e9"]),
+            f"{each['metric_e9'] / 1e9:.4f}",
+            " ".join(f"{s['organization']}={s['share_bips'] / 100:g}%" for s in each["shares"]),
+            len(each["signers"]),
+            each["transaction"],
+        )
+        for each in rounds
+    ]
+    show(
+        shown | {"rounds": rounds},
+        as_json,
+        f"{shown['name']} {shown['id']}: {standing(shown)}",
+        f"loss {_loss(shown['initial_loss_e9'])} -> {_loss(shown['last_loss_e9'])}, "
+        f"target {_loss(shown['target_loss_e9'])}",
+        table(("round", "loss", "metric", "shares", "signers", "transaction"), rows),
+    )
+
+
+def run_id(client: MarketClient, given: str) -> str:
+    """The id of the caller's run of this name, or that begins like this."""
+    if len(given) == 66:
+        return given
+    known = client.runs()
+    named = [each["id"] for each in known if each["name"] == given]
+    return options.full_id(
+        named or [each["id"] for each in known], named[0] if named else given, "run"
+    )
+
+
+def standing(run: dict[str, Any]) -> str:
+    """`round 3 of 24`, or why it is over."""
+    if run["state"] == "open":
+        return f"round {run['round']} of {run['max_rounds']}"
+    return str(run["ending"])
+
+
+def _loss(value_e9: int | None) -> str:
+    return "-" if value_e9 is None else f"{value_e9 / 1e9:.6g}"

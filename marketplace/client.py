@@ -1,0 +1,306 @@
+"""The marketplace's public API from Python: what the command line, scripts and tests use.
+
+Nothing is signed unseen: a message is rebuilt from what it says, checked against what was asked
+for, and signed as this program reads it, not as the server would have it shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from contracts.keys import Signer
+from contracts.messages import (
+    Agreement,
+    Claim,
+    Domain,
+    Enrollment,
+    RunRequest,
+    from_json,
+    sign,
+    struct_hash,
+    to_json,
+)
+from marketplace import errors
+from marketplace.errors import MarketError, NotFound, Unavailable, Waiting, WrongSignature
+from marketplace.identity.personal import personal_digest
+
+Fields = dict[str, Any]
+_REQUEST_LIFETIME_S = 3_600
+_POLL_S = 0.2
+_ERRORS: dict[str, type[MarketError]] = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, MarketError)
+}
+
+
+class MarketClient:
+    """A caller of one marketplace, with or without a wallet. Use it as a context manager.
+
+    Args:
+        url: of the listener for people.
+        signer: the wallet to sign in and to sign with.
+        verify: certificates to trust, as httpx takes it.
+        timeout_s: for each request.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        signer: Signer | None = None,
+        *,
+        verify: bool | str = True,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self._http = httpx.Client(base_url=url, verify=verify, timeout=timeout_s, trust_env=False)
+        self._signer = signer
+        self._token: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    @property
+    def wallet(self) -> Signer:
+        """The wallet. Raises SignInRequired if the client has none."""
+        if self._signer is None:
+            raise errors.SignInRequired("this needs a wallet", hint="name one with --wallet")
+        return self._signer
+
+    def request(self, method: str, path: str, body: Fields | None = None) -> Any:
+        """One request; signs in first if there is a wallet.
+
+        Raises:
+            MarketError: the problem that the marketplace reported, as the kind that it is.
+            Unavailable: no marketplace answers.
+        """
+        if self._signer is not None and self._token is None:
+            self._token = self.sign_in()["token"]
+        return self._send(method, path, body)
+
+    def sign_in(self) -> Fields:
+        """Opens a session: `token`, `expires`."""
+        address = self.wallet.address
+        message = self._send("POST", "/api/session/challenge", {"address": address})["message"]
+        if address not in message.split("\n")[:2]:
+            raise WrongSignature("the marketplace asks for a signature of somebody else")
+        signature = self.wallet.sign(personal_digest(message))
+        answer = {"message": message, "signature": _hex(signature)}
+        session: Fields = self._send("POST", "/api/session", answer)
+        return session
+
+    def deployment(self) -> Fields:
+        """Chain id, addresses of the contracts, and the endpoint that nodes are told."""
+        found: Fields = self._send("GET", "/api/deployment", None)
+        return found
+
+    # Agreements
+
+    def draft(self, draft: Fields) -> Fields:
+        return self._one("POST", "/api/agreements", draft)
+
+    def agreements(self) -> list[Fields]:
+        return self._many("/api/agreements")
+
+    def agreement(self, agreement_id: str) -> Fields:
+        return self._one("GET", f"/api/agreements/{agreement_id}")
+
+    def sign_agreement(self, agreement_id: str) -> Fields:
+        """Signs as the party whose wallet this is, after checking that the text is what is signed.
+
+        Raises:
+            WrongSignature: id, message and text do not belong together.
+            NotFound: this wallet is no party.
+        """
+        shown = self.agreement(agreement_id)
+        message = from_json(Agreement, shown["agreement"])
+        text_hash = hashlib.sha256(shown["document"].encode()).digest()
+        if struct_hash(message) != _bytes(agreement_id) or message.document != text_hash:
+            raise WrongSignature(
+                "the text shown is not the text that would be signed",
+                hint="do not sign; ask who runs this marketplace",
+            )
+        signature = sign(self._domain("consortium"), message, self.wallet)
+        body = {"organization": self._party(shown)["organization"], "signature": _hex(signature)}
+        return self._one("POST", f"/api/agreements/{agreement_id}/signatures", body)
+
+    # Nodes
+
+    def enrollment_token(self, agreement_id: str, organization: str, node: str) -> Fields:
+        body = {"agreement": agreement_id, "organization": organization, "node": node}
+        return self._one("POST", "/api/enrollment-tokens", body)
+
+    def enrollments(self, agreement_id: str | None = None) -> list[Fields]:
+        return self._many("/api/enrollments" + _query(agreement_id))
+
+    def approve(self, enrollment: Fields) -> Fields:
+        """Signs an enrollment, as `enrollments` lists it, with the owner's wallet.
+
+        Raises:
+            WrongSignature: the message is not about what the listing shows.
+        """
+        message = from_json(Enrollment, enrollment["message"])
+        shown = (
+            _bytes(enrollment["agreement"]),
+            enrollment["node"],
+            enrollment["key"],
+            enrollment["url"],
+        )
+        if (message.agreement, message.node, message.key, message.url) != shown:
+            raise WrongSignature("the enrollment is not what it is shown as", hint="do not sign")
+        signature = sign(self._domain("consortium"), message, self.wallet)
+        path = f"/api/enrollments/{enrollment['id']}/approval"
+        return self._one("POST", path, {"signature": _hex(signature)})
+
+    def nodes(self, agreement_id: str | None = None) -> list[Fields]:
+        return self._many("/api/nodes" + _query(agreement_id))
+
+    # Runs and rewards
+
+    def create_run(self, agreement_id: str, name: str) -> Fields:
+        """Asks for a run in the name of the party whose wallet this is; gives the operation."""
+        shown = self.agreement(agreement_id)
+        request = RunRequest(
+            agreement=_bytes(agreement_id),
+            party=self._party(shown)["party"],
+            name=name,
+            salt=secrets.token_bytes(32),
+            deadline=int(time.time()) + _REQUEST_LIFETIME_S,
+        )
+        signature = sign(self._domain("training"), request, self.wallet)
+        body = {
+            "request": to_json(request),
+            "terms": shown["agreement"]["terms"],
+            "signature": _hex(signature),
+        }
+        operation: Fields = self.request("POST", "/api/runs", body)["operation"]
+        return operation
+
+    def runs(self) -> list[Fields]:
+        return self._many("/api/runs")
+
+    def run(self, run_id: str) -> Fields:
+        return self._one("GET", f"/api/runs/{run_id}")
+
+    def rounds(self, run_id: str) -> list[Fields]:
+        return self._many(f"/api/runs/{run_id}/rounds")
+
+    def earnings(self, run_id: str) -> Fields:
+        return self._one("GET", f"/api/runs/{run_id}/earnings")
+
+    def claim(self, run_id: str, organization: str, recipient: str = "") -> Fields:
+        """Claims all that an organization accrued; gives the operation.
+
+        Raises:
+            ChainRefusal: there is nothing to claim.
+            WrongSignature: the prepared claim is not the one asked for.
+        """
+        body = {"run": run_id, "organization": organization, "recipient": recipient}
+        prepared = self.request("POST", "/api/claims/prepare", body)
+        claim = from_json(Claim, prepared["claim"])
+        expected = recipient or self.wallet.address
+        if claim.run_id != _bytes(run_id) or claim.recipient.lower() != expected.lower():
+            raise WrongSignature("the claim is not the one that was asked for", hint="do not sign")
+        signature = sign(self._domain("rewards"), claim, self.wallet)
+        answer = self.request(
+            "POST", "/api/claims", {"claim": prepared["claim"], "signature": _hex(signature)}
+        )
+        operation: Fields = answer["operation"]
+        return operation
+
+    def operation(self, operation_id: str) -> Fields:
+        return self._one("GET", f"/api/operations/{operation_id}")
+
+    def wait(self, operation_id: str, timeout_s: float = 60.0) -> Fields:
+        """Waits until an operation is confirmed.
+
+        Raises:
+            ChainRefusal: it failed; the message is the contracts' reason.
+            Waiting: neither in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            operation = self.operation(operation_id)
+            if operation["state"] == "confirmed":
+                return operation
+            if operation["state"] == "failed":
+                raise errors.ChainRefusal(operation["error"], hint=operation["hint"] or "")
+            if time.monotonic() > deadline:
+                raise Waiting(
+                    f"operation {operation_id} is still {operation['state']}",
+                    hint=f"it goes on by itself; look again: GET /api/operations/{operation_id}",
+                )
+            # The marketplace offers no stream of operations; a block takes about as long.
+            time.sleep(_POLL_S)
+
+    def _one(self, method: str, path: str, body: Fields | None = None) -> Fields:
+        found: Fields = self.request(method, path, body)
+        return found
+
+    def _many(self, path: str) -> list[Fields]:
+        found: list[Fields] = self.request("GET", path)
+        return found
+
+    def _send(self, method: str, path: str, body: Fields | None) -> Any:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            answer = self._http.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"no marketplace answers at {self._http.base_url}: {error}",
+                hint="is `swarm-market serve` running, and the URL right?",
+            ) from error
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise _problem(answer)
+
+    def _domain(self, contract: str) -> Domain:
+        deployment = self.deployment()
+        return Domain(deployment["chain_id"], deployment[contract])
+
+    def _party(self, agreement: Fields) -> Fields:
+        address = self.wallet.address
+        party: Fields | None = next(
+            (each for each in agreement["parties"] if each["wallet"] == address), None
+        )
+        if party is None:
+            raise NotFound(
+                f"{address} is no party of this agreement",
+                hint="parties: " + ", ".join(each["organization"] for each in agreement["parties"]),
+            )
+        return party
+
+
+def _problem(answer: httpx.Response) -> MarketError:
+    try:
+        problem = answer.json()
+        code = str(problem.get("type", "")).rpartition(":")[2]
+        message = str(problem.get("detail") or problem.get("title"))
+    except (ValueError, AttributeError):
+        return Unavailable(f"HTTP {answer.status_code} from {answer.url}")
+    return _ERRORS.get(code, MarketError)(message, hint=str(problem.get("hint", "")))
+
+
+def _query(agreement_id: str | None) -> str:
+    return f"?agreement={agreement_id}" if agreement_id else ""
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))

@@ -1,0 +1,81 @@
+"""What nodes say about themselves, and the list of nodes that people see."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from marketplace.access import Caller, visible
+from marketplace.errors import InvalidInput
+from marketplace.nodes.registry import registrations
+from marketplace.storage.models import Agreement, NodeStatus
+
+LARGEST_STATUS_BYTES = 16 * 1024
+# After three heartbeats of a minute's rhythm have failed to come.
+SILENT_AFTER_S = 180
+
+
+def record(session: Session, spiffe_id: str, status: dict[str, Any], now_s: int) -> None:
+    """Keeps a node's latest word.
+
+    Raises:
+        InvalidInput: too long.
+    """
+    if len(json.dumps(status)) > LARGEST_STATUS_BYTES:
+        raise InvalidInput(f"a status may have {LARGEST_STATUS_BYTES} bytes")
+    row = session.get(NodeStatus, spiffe_id)
+    if row is None:
+        session.add(NodeStatus(spiffe_id=spiffe_id, received_s=now_s, status=status))
+    else:
+        row.status, row.received_s = status, now_s
+
+
+def list_nodes(
+    session: Session, caller: Caller, agreement_id: str | None, now_s: int
+) -> list[dict[str, Any]]:
+    """The nodes of the agreements that the caller may see, by name; retired ones last."""
+    query = sa.select(Agreement).where(visible(caller, Agreement.id))
+    if agreement_id is not None:
+        query = query.where(Agreement.id == agreement_id)
+    nodes = [
+        node
+        for agreement in session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id))
+        for node in nodes_of(session, agreement, now_s)
+    ]
+    return sorted(nodes, key=lambda node: (node["retired"], node["spiffe_id"]))
+
+
+def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[str, Any]]:
+    """Every registration under an agreement, with what the node said last."""
+    found = registrations(session, agreement.id)
+    names = {each.spiffe_id for each in found}
+    said = {
+        row.spiffe_id: row
+        for row in session.scalars(sa.select(NodeStatus).where(NodeStatus.spiffe_id.in_(names)))
+    }
+    return [
+        {
+            "agreement": agreement.id,
+            "registration": each.registration,
+            "party": each.party,
+            "organization": agreement.parties[each.party].organization,
+            "node": each.spiffe_id.rsplit("/", 1)[-1],
+            "spiffe_id": each.spiffe_id,
+            "key": each.key,
+            "url": each.url,
+            "retired": each.until is not None,
+            "transaction": each.transaction,
+            **_heard(None if each.until is not None else said.get(each.spiffe_id), now_s),
+        }
+        for each in found
+    ]
+
+
+def _heard(row: NodeStatus | None, now_s: int) -> dict[str, Any]:
+    if row is None:
+        return {"heard_s": None, "silent": True, "status": {}}
+    silent = now_s - row.received_s > SILENT_AFTER_S
+    return {"heard_s": row.received_s, "silent": silent, "status": row.status}

@@ -1,0 +1,1 @@
+"""Runs: created through the outbox, shown from the index."""

@@ -1,0 +1,73 @@
+"""Who leads a round: the same ranking that the nodes compute, from the index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from contracts.messages import leader_rank
+from marketplace.nodes.registry import Registered, registrations
+from marketplace.runs.readmodel import RunHistory
+from marketplace.storage.models import Enrollment, Event
+
+
+def leaders(session: Session, run: RunHistory) -> dict[int, tuple[str, ...]]:
+    """For each sealed round and the open one, the SPIFFE IDs that lead terms 0, 1, 2, ….
+
+    The order is that of `node_agent.engine.leader`: organizations by the hash of run, round, last
+    merged root and name; every organization's first node comes before anybody's second.
+    """
+    members = registrations(session, run.agreement.id)
+    idle = _may_not_lead(session, run.agreement.id)
+    names = {party.number: party.organization for party in run.agreement.parties}
+    able = [each for each in members if each.key not in idle]
+    found: dict[int, tuple[str, ...]] = {}
+    merged_root = "0x" + run.terms.initial_root.hex()
+    opened: Event = run.created
+    for number in range(len(run.rounds) + (run.ending is None)):
+        version = _version_of(session, run, opened, number)
+        seats = [each for each in able if each.belongs_to(version)]
+        found[number] = _ranking(run.run_id, number, merged_root, seats, names)
+        if number < len(run.rounds):
+            merged_root, opened = run.rounds[number].merged_root, run.rounds[number].event
+    return found
+
+
+def _ranking(
+    run_id: str, number: int, merged_root: str, members: Sequence[Registered], names: dict[int, str]
+) -> tuple[str, ...]:
+    seats: dict[int, list[str]] = {}
+    for each in sorted(members, key=lambda member: member.spiffe_id):
+        seats.setdefault(each.party, []).append(each.spiffe_id)
+    run, root = bytes.fromhex(run_id[2:]), bytes.fromhex(merged_root[2:])
+    ranked = [
+        seats[party]
+        for party in sorted(seats, key=lambda p: leader_rank(run, number, root, names[p]))
+    ]
+    deepest = max(map(len, ranked), default=0)
+    return tuple(nodes[k] for k in range(deepest) for nodes in ranked if k < len(nodes))
+
+
+def _version_of(session: Session, run: RunHistory, opened: Event, number: int) -> int:
+    """The snapshot that a round is judged by: the latest one when it was opened, last."""
+    reopened = [each for each in run.of_kind("Reopened") if each.data["round"] == number]
+    if reopened:
+        return int(reopened[-1].data["snapshot_version"])
+    before = sa.or_(
+        Event.block < opened.block,
+        sa.and_(Event.block == opened.block, Event.log_index < opened.log_index),
+    )
+    changes = sa.select(Event).where(
+        Event.agreement_id == run.agreement.id,
+        Event.kind.in_(("NodeEnrolled", "NodeRetired")),
+        before,
+    )
+    return max((int(event.data["version"]) for event in session.scalars(changes)), default=0)
+
+
+def _may_not_lead(session: Session, agreement_id: str) -> set[str]:
+    # The event does not tell; of nodes that were not enrolled through us we assume that they may.
+    rows = session.scalars(sa.select(Enrollment).where(Enrollment.agreement_id == agreement_id))
+    return {row.key for row in rows if not row.message["may_lead"]}

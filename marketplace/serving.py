@@ -1,0 +1,163 @@
+"""One process: two listeners (people, nodes) and the tasks behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from marketplace.agents import routes as agent_routes
+from marketplace.agents.tls import PeerCertificateProtocol
+from marketplace.app import Market
+from marketplace.errors import SettingsError
+from marketplace.settings import Settings
+from marketplace.web import pages, problems
+from marketplace.web.middleware import LimitBodies, SecurityHeaders
+from marketplace.web.routes import agreements, nodes, runs, sessions
+
+_LOG = logging.getLogger(__name__)
+_STATIC = Path(__file__).parent / "web" / "static"
+_GRACE_S = 5
+_BACKLOG = 2048
+
+
+def web_app(market: Market) -> FastAPI:
+    """The application of the listener for people."""
+    app = FastAPI(
+        title="Swarm learning marketplace",
+        docs_url=None,  # would load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.market = market
+    app.add_middleware(LimitBodies)
+    app.add_middleware(SecurityHeaders)
+    problems.install(app, pages.error_page)
+    for module in (sessions, agreements, nodes, runs, pages):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    return app
+
+
+def agent_app(market: Market) -> FastAPI:
+    """The application of the listener for nodes."""
+    app = FastAPI(title="Agents", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.market = market
+    app.add_middleware(LimitBodies)
+    problems.install(app)
+    app.include_router(agent_routes.router)
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until a signal to stop, or until a part fails.
+
+    Raises:
+        SettingsError, KeyFileError, ChainError: it cannot start: a port is taken, or see
+            `Market.open`.
+    """
+    with (
+        _listening(settings.web_host, settings.web_port) as web,
+        _listening(settings.agent_host, settings.agent_port) as agents,
+    ):
+        market = await Market.open(settings)
+        try:
+            await _run(market, {web: _web_server(market), agents: _agent_server(market)})
+        finally:
+            await market.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Accepted sockets inherit it. Left to asyncio it would stay off, as the socket does not
+        # say that it is TCP, and every answer would wait 40 ms for the client's acknowledgment.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            hint="choose another with --web-port or --agent-port",
+        ) from error
+
+
+async def _run(market: Market, listeners: Mapping[socket.socket, _Server]) -> None:
+    servers = list(listeners.values())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, servers)
+    background = [
+        asyncio.create_task(market.indexer.run(), name="indexer"),
+        asyncio.create_task(market.relayer.run(), name="relayer"),
+        asyncio.create_task(market.tls.keep_fresh(), name="certificate"),
+    ]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[taken]), name="listener")
+        for taken, server in listeners.items()
+    ]
+    _LOG.info(
+        "people: %s  nodes: %s  (certificate authority: built in, %s)",
+        market.settings.public_web_url,
+        market.settings.public_agent_url,
+        market.authority.fingerprint,
+    )
+    # Whatever ends first ends all: a marketplace without its indexer would show old news.
+    done, _ = await asyncio.wait([*serving, *background], return_when=asyncio.FIRST_COMPLETED)
+    _stop(servers)
+    for task in background:
+        task.cancel()
+    await asyncio.wait([*serving, *background])
+    for task in done:
+        task.result()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us: there are two of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _stop(servers: list[_Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def _web_server(market: Market) -> _Server:
+    settings = market.settings
+    certificate, key = settings.web_tls_certificate, settings.web_tls_key
+    return _Server(
+        uvicorn.Config(
+            web_app(market),
+            ssl_certfile=certificate and settings.path(certificate),
+            ssl_keyfile=key and settings.path(key),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+
+
+def _agent_server(market: Market) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            agent_app(market),
+            http=PeerCertificateProtocol,
+            ssl_context_factory=lambda _config, _default: market.tls.context,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )

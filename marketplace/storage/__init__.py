@@ -1,0 +1,1 @@
+"""What the marketplace remembers, and how: models, transactions, migrations."""

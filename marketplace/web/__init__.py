@@ -1,0 +1,1 @@
+"""The listener for people: JSON under /api, pages elsewhere."""

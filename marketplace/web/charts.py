@@ -1,0 +1,121 @@
+"""Geometry of the pages' drawings; the templates make SVG of it. Units are those of the viewBox."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH = 640
+HEIGHT = 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 14, 34
+_TICKS = 4
+# Beyond this many rounds the dots would touch.
+_MOST_DOTS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: float
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class LossChart:
+    """Loss over rounds, with the target as a line."""
+
+    points: tuple[Point, ...]
+    line: str
+    area: str
+    rounds: tuple[Tick, ...]
+    losses: tuple[Tick, ...]
+    target: Tick
+    summary: str
+    dots: bool
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    top: int = _TOP
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def loss_chart(rounds: Sequence[dict[str, Any]], run: dict[str, Any]) -> LossChart | None:
+    """Lays out the losses of sealed rounds; None before there is one.
+
+    Args:
+        rounds: as `views.list_rounds` gives them.
+        run: as `views.show_run` gives it.
+    """
+    if not rounds:
+        return None
+    target = run["target_loss_e9"] / 1e9
+    values = [each["loss_after_e9"] / 1e9 for each in rounds]
+    step = _step(max([*values, target]) * 1.05)
+    highest = step * math.ceil(max([*values, target]) * 1.05 / step)
+    last_round = max(len(values) - 1, min(run["max_rounds"], 2 * len(values)), 1)
+    chart_width, chart_height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+
+    def x(number: float) -> float:
+        return float(round(_LEFT + chart_width * number / last_round, 1))
+
+    def y(value: float) -> float:
+        return float(round(_TOP + chart_height * (1 - value / highest), 1))
+
+    points = tuple(
+        Point(x(number), y(value), f"round {number}: loss {value:.5g}")
+        for number, value in enumerate(values)
+    )
+    line = " ".join(f"{point.x},{point.y}" for point in points)
+    floor = HEIGHT - _BOTTOM
+    round_step = max(1, math.ceil(last_round / 8))
+    return LossChart(
+        points=points,
+        line=line,
+        area=f"{points[0].x},{floor} {line} {points[-1].x},{floor}",
+        rounds=tuple(Tick(x(n), str(n)) for n in range(0, last_round + 1, round_step)),
+        losses=tuple(
+            Tick(y(step * n), f"{step * n:.4g}") for n in range(round(highest / step) + 1)
+        ),
+        target=Tick(y(target), f"target {target:.4g}"),
+        summary=f"Loss by round: {values[0]:.4g} in round 0, {values[-1]:.4g} in round "
+        f"{len(values) - 1}, target {target:.4g}.",
+        dots=len(points) <= _MOST_DOTS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One organization's part of a bar that is 100 wide."""
+
+    party: int
+    x: float
+    width: float
+    label: str
+
+
+def share_bar(shares: Sequence[dict[str, Any]]) -> tuple[Slice, ...]:
+    """Lays a row of shares out side by side."""
+    slices: list[Slice] = []
+    x = 0.0
+    for share in shares:
+        width = share["share_bips"] / 100
+        label = f"{share['organization']} {width:.1f} %"
+        slices.append(Slice(share["party"], round(x, 2), width, label))
+        x += width
+    return tuple(slices)
+
+
+def _step(highest: float) -> float:
+    """A round number (1, 2, 2.5 or 5 times a power of ten) that divides the axis well."""
+    rough = highest / _TICKS if highest > 0 else 1.0
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)

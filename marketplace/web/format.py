@@ -1,0 +1,71 @@
+"""How numbers and names look on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from marketplace.agreements.document import token_amount
+from marketplace.clock import iso
+
+_TOKEN_WEI = 10**18
+
+
+def loss(value_e9: int | None) -> str:
+    """Four decimals; small losses get as many as show something."""
+    if value_e9 is None:
+        return "–"
+    value = value_e9 / 1e9
+    return f"{value:.4f}" if value >= 0.01 or value == 0 else f"{value:.2e}"
+
+
+def metric(value_e9: int | None) -> str:
+    return "–" if value_e9 is None else f"{value_e9 / 1e9:.4f}".rstrip("0").rstrip(".")
+
+
+def tokens(amount_wei: int | str | None) -> str:
+    """Tokens with two decimals, or six when it is less than one; rounded down."""
+    if amount_wei is None:
+        return "–"
+    amount = int(amount_wei)
+    digits = 2 if amount >= _TOKEN_WEI or amount == 0 else 6
+    whole, rest = divmod(amount, _TOKEN_WEI)
+    return f"{whole:,}".replace(",", "\u202f") + f".{rest:018d}"[: digits + 1]
+
+
+def exact(amount_wei: int | str | None) -> str:
+    """All decimals of an amount, for those who point at it."""
+    return "" if amount_wei is None else f"{token_amount(int(amount_wei))} tokens"
+
+
+def percent(part: int | str, whole: int | str) -> str:
+    return "–" if not int(whole) else f"{100 * int(part) / int(whole):.1f}\u202f%"
+
+
+def short(text: str | None, digits: int = 6) -> str:
+    """The beginning of a hash and its last four digits."""
+    return "–" if not text else f"{text[: digits + 2]}…{text[-4:]}"
+
+
+def node(spiffe_id: str | None) -> str:
+    """`organization/node` of a SPIFFE ID."""
+    if not spiffe_id:
+        return "–"
+    _, _, rest = spiffe_id.partition("/org/")
+    return rest.replace("/node/", "/") or spiffe_id
+
+
+def bips(value: int) -> str:
+    return f"{value / 100:.1f}\u202f%"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "loss": loss,
+    "metric": metric,
+    "tokens": tokens,
+    "exact": exact,
+    "short": short,
+    "node": node,
+    "bips": bips,
+    "iso": iso,
+}

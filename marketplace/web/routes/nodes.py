@@ -1,0 +1,73 @@
+"""/api/enrollment-tokens, /api/enrollments, /api/nodes: how nodes get in, and how they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from marketplace.identity.secrets import enrollment_token
+from marketplace.nodes import status, tokens
+from marketplace.web.callers import CallerOf, MarketOf
+from marketplace.web.fields import Hash, Identifier, Label, Signature
+
+router = APIRouter(prefix="/api")
+
+
+class TokenRequest(BaseModel):
+    agreement: Hash
+    organization: Label
+    node: Label
+
+
+class Approval(BaseModel):
+    signature: Signature
+
+
+OfAgreement = Annotated[Hash | None, Query(alias="agreement")]
+
+
+@router.post("/enrollment-tokens", status_code=201)
+async def create_token(body: TokenRequest, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """A token that enrolls one node once; shown this once."""
+    made = await market.database.write(
+        tokens.create,
+        caller,
+        body.agreement,
+        body.organization,
+        body.node,
+        market.authority.trust_domain,
+        market.clock(),
+        market.token_lifetime_s,
+    )
+    url, fingerprint = market.settings.public_agent_url, market.authority.fingerprint
+    return {
+        "token": enrollment_token(url, fingerprint, made["secret"]),
+        "expires_s": made["expires_s"],
+        "spiffe_id": made["spiffe_id"],
+    }
+
+
+@router.get("/enrollments")
+async def list_enrollments(
+    caller: CallerOf, market: MarketOf, agreement: OfAgreement = None
+) -> list[dict[str, Any]]:
+    """Nodes that used their tokens, and what they wait for."""
+    return await market.database.read(market.enrollments.list, caller, agreement)
+
+
+@router.post("/enrollments/{enrollment_id}/approval")
+async def approve(
+    enrollment_id: Identifier, body: Approval, caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """Hands in the signature of the owner's wallet under an enrollment."""
+    return await market.enrollments.approve(caller, enrollment_id, body.signature)
+
+
+@router.get("/nodes")
+async def list_nodes(
+    caller: CallerOf, market: MarketOf, agreement: OfAgreement = None
+) -> list[dict[str, Any]]:
+    """Nodes as the chain has them, with what each said last."""
+    return await market.database.read(status.list_nodes, caller, agreement, market.clock())

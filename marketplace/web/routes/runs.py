@@ -1,0 +1,77 @@
+"""/api/runs, /api/claims: create runs, watch them, be paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from contracts.messages import Claim, from_json
+from marketplace.runs import views
+from marketplace.runs.requests import read_request
+from marketplace.web.callers import CallerOf, MarketOf
+from marketplace.web.fields import Hash, Label, Signature
+
+router = APIRouter(prefix="/api")
+
+
+class NewRun(BaseModel):
+    request: dict[str, Any]
+    terms: dict[str, Any]
+    signature: Signature
+
+
+class ClaimQuestion(BaseModel):
+    run: Hash
+    organization: Label
+    recipient: str = ""
+
+
+class NewClaim(BaseModel):
+    claim: dict[str, Any]
+    signature: Signature
+
+
+@router.post("/runs", status_code=202)
+async def create_run(body: NewRun, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """Has a run created on chain, by a request that a party's wallet signed."""
+    request, terms = read_request(body.request, body.terms)
+    return {"operation": await market.runs.create(caller, request, terms, body.signature)}
+
+
+@router.get("/runs")
+async def list_runs(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
+    """The runs of the caller's agreements."""
+    return await market.database.read(views.list_runs, caller)
+
+
+@router.get("/runs/{run_id}")
+async def show_run(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """How a run is doing."""
+    return await market.database.read(views.show_run, caller, run_id)
+
+
+@router.get("/runs/{run_id}/rounds")
+async def list_rounds(run_id: Hash, caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
+    """The sealed rounds of a run."""
+    return await market.database.read(views.list_rounds, caller, run_id)
+
+
+@router.get("/runs/{run_id}/earnings")
+async def show_earnings(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """Who earned what in a run."""
+    return await market.database.read(views.show_earnings, caller, run_id, market.clock())
+
+
+@router.post("/claims/prepare")
+async def prepare_claim(body: ClaimQuestion, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """The claim that an organization has to sign to be paid all that it accrued."""
+    return await market.runs.prepare_claim(caller, body.run, body.organization, body.recipient)
+
+
+@router.post("/claims", status_code=202)
+async def claim(body: NewClaim, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """Has a signed claim posted on chain."""
+    message = from_json(Claim, body.claim)
+    return {"operation": await market.runs.claim(caller, message, body.signature)}

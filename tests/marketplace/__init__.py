@@ -1,0 +1,1 @@
+"""The marketplace from outside: real processes, real TLS, a real chain."""

@@ -1,0 +1,64 @@
+"""One chain and one marketplace for all tests that can share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.keys import new_key
+from tests.marketplace.processes import Process, free_port, run
+from tests.marketplace.world import Federation, World
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A chain and a marketplace, started as an operator would start them."""
+    folder = tmp_path_factory.mktemp("market")
+    admin, treasury = new_key(), new_key()
+    chain_port, web_port, agent_port = free_port(), free_port(), free_port()
+    run("init", str(folder), "--admin", admin.address)
+    started = World(
+        folder,
+        f"http://127.0.0.1:{web_port}",
+        f"http://127.0.0.1:{chain_port}",
+        admin,
+        treasury,
+    )
+    with Process(
+        *("chain", "--folder", str(folder), "--port", str(chain_port)),
+        *("--treasury", treasury.address),
+        log=folder / "chain.log",
+    ) as chain:
+        _wait_for_file(chain, folder / "deployment.json", started.rpc_url)
+        with serving(started, agent_port) as market:
+            market.wait_for(f"{started.market_url}/healthz")
+            yield started
+
+
+@pytest.fixture
+def federation(world: World) -> Federation:
+    return Federation(world)
+
+
+def serving(world: World, agent_port: int) -> Process:
+    """The marketplace of a world, as a process."""
+    return Process(
+        *("serve", "--folder", str(world.folder)),
+        *("--rpc-url", world.rpc_url),
+        *("--web-port", world.market_url.rpartition(":")[2]),
+        *("--agent-port", str(agent_port)),
+        log=world.folder / "serve.log",
+    )
+
+
+def _wait_for_file(process: Process, file: Path, url: str) -> None:
+    import time
+
+    process.wait_for(url)
+    for _ in range(600):
+        if file.exists():
+            return
+        time.sleep(0.05)  # the file is the sign that the contracts are there
+    raise AssertionError(process.log.read_text())

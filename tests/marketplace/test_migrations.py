@@ -1,0 +1,155 @@
+"""Migrations: what they make is what the models say, and data gets through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.orm import Session
+
+from marketplace.storage import migrate
+from marketplace.storage.database import Database
+from marketplace.storage.models import (
+    Agreement,
+    Base,
+    Credit,
+    Event,
+    NodeStatus,
+    Operation,
+    Party,
+    Round,
+)
+
+HASH = "0x" + "ab" * 32
+ADDRESS = "0x" + "cd" * 20
+HUGE_WEI = 2**128 - 1
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(f"sqlite:///{tmp_path / 'market.sqlite3'}")
+    migrate.upgrade(made.engine)
+    return made
+
+
+def fill(session: Session) -> None:
+    session.add(
+        Agreement(
+            id=HASH,
+            title="one",
+            fields={},
+            document="text",
+            message={},
+            drafted_by=ADDRESS,
+            created_s=1,
+            parties=[Party(number=0, organization="a", wallet=ADDRESS, weight=1)],
+        )
+    )
+    session.flush()
+    session.add(operation("1"))
+    event = Event(
+        chain_id=1,
+        block=7,
+        block_hash=HASH,
+        log_index=0,
+        transaction=HASH,
+        kind="Sealed",
+        run_id=HASH,
+        data={},
+    )
+    session.add(event)
+    session.flush()
+    session.add(
+        Round(
+            event_id=event.id,
+            run_id=HASH,
+            number=1,
+            term=0,
+            merged_root=HASH,
+            loss_before_e9=1,
+            loss_after_e9=1,
+            metric_e9=-1,
+            shares=[[0, 10_000]],
+            rejects=[],
+            signers=[0],
+            credited_wei=HUGE_WEI,
+        )
+    )
+    credit = {"party": 0, "run_id": HASH, "round": 1, "share_bips": 1, "amount_wei": HUGE_WEI}
+    session.add(Credit(event_id=event.id, **credit))
+
+
+def operation(name: str) -> Operation:
+    return Operation(
+        id=name,
+        kind="activate",
+        effect="activate:it",
+        agreement_id=HASH,
+        payload={},
+        state="queued",
+        attempts=0,
+        created_s=1,
+        updated_s=1,
+    )
+
+
+def test_the_newest_revision_has_exactly_the_tables_of_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_amounts_beyond_64_bits_come_back_as_they_went(database: Database) -> None:
+    database.write_now(fill)
+    read = database.read_now(lambda session: session.scalars(sa.select(Credit.amount_wei)).one())
+    assert read == HUGE_WEI
+
+
+def test_an_upgrade_of_an_up_to_date_database_keeps_its_data(database: Database) -> None:
+    database.write_now(fill)
+    migrate.upgrade(database.engine)
+    assert database.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
+    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0001"
+
+
+def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database) -> None:
+    database.write_now(fill)
+    migrate.downgrade(database.engine, "base")
+    assert migrate.current(database.engine) is None
+    assert sa.inspect(database.engine).get_table_names() == ["alembic_version"]
+    migrate.upgrade(database.engine)
+    database.write_now(fill)
+
+
+def test_rounds_and_credits_go_with_the_event_that_they_came_from(database: Database) -> None:
+    database.write_now(fill)
+    database.write_now(lambda session: session.execute(sa.delete(Event)))
+    assert database.read_now(lambda session: session.scalars(sa.select(Round)).all()) == []
+    assert database.read_now(lambda session: session.scalars(sa.select(Credit)).all()) == []
+
+
+def test_the_same_effect_cannot_be_under_way_twice(database: Database) -> None:
+    database.write_now(fill)
+    with pytest.raises(sa.exc.IntegrityError):
+        database.write_now(lambda session: session.add(operation("2")))
+
+    def fail_first(session: Session) -> None:
+        session.get_one(Operation, "1").state = "failed"
+
+    database.write_now(fail_first)
+    database.write_now(lambda session: session.add(operation("2")))
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def half(session: Session) -> None:
+        session.add(NodeStatus(spiffe_id="x", received_s=1, status={}))
+        session.flush()
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        database.write_now(half)
+    found = database.read_now(lambda session: session.get(NodeStatus, "x"))
+    assert found is None

@@ -1,0 +1,179 @@
+"""Pages and sessions: who may read them, what they show, how strict browsers are told to be."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from siwe import SiweMessage  # type: ignore[import-untyped] # it has no stubs
+
+from contracts.keys import Signer, new_key
+from marketplace import errors
+from marketplace.identity.personal import personal_digest
+from tests.marketplace.world import Federation, World, draft, eventually
+
+
+@contextlib.contextmanager
+def browser(world: World, signer: Signer | None = None) -> Iterator[httpx.Client]:
+    """A browser that signed in with a token from the command line."""
+    client = httpx.Client(
+        base_url=world.market_url,
+        headers={"Accept": "text/html", "Sec-Fetch-Site": "same-origin"},
+        trust_env=False,
+        timeout=30,
+    )
+    with client:
+        if signer is not None:
+            with world.client(signer) as owner:
+                token = owner.sign_in()["token"]
+            assert client.post("/sign-in", data={"token": token}).status_code == 303
+        yield client
+
+
+@pytest.fixture(scope="module")
+def running(world: World) -> Federation:
+    federation = Federation(world)
+    federation.agree()
+    for name in federation.wallets:
+        federation.enroll(name)
+    federation.start("shown-run")
+    federation.fund(10)
+    federation.seal(1.5)
+    federation.seal(1.0, {0: 7000, 1: 2000, 2: 1000})
+    with federation.owner("clinic-a") as owner:
+        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 2)
+    return federation
+
+
+def test_without_signing_in_there_is_nothing_to_see(running: Federation) -> None:
+    with browser(running.world) as visitor:
+        for path in ("/", "/agreements", "/nodes", f"/runs/{running.run_id}"):
+            answer = visitor.get(path)
+            assert answer.status_code == 303
+            assert answer.headers["location"].startswith("/sign-in?next=")
+        assert visitor.get("/api/pulse").status_code == 401
+
+
+def test_a_party_sees_its_run(running: Federation) -> None:
+    with browser(running.world, running.wallets["clinic-a"]) as owner:
+        page = owner.get(f"/runs/{running.run_id}").text
+        home = owner.get("/").text
+        nodes = owner.get("/nodes").text
+        agreement = owner.get(f"/agreements/{running.agreement_id}").text
+    assert "shown-run" in home
+    assert "clinic-a" in page
+    assert 'aria-label="Loss by round: 1.5 in round 0, 1 in round 1, target 0.1."' in page
+    assert "clinic-a 70.0" in page
+    assert "clinic-b/site-1" in nodes
+    assert "In force from" in agreement
+
+
+def test_a_stranger_does_not_see_it(running: Federation) -> None:
+    with browser(running.world, new_key()) as stranger:
+        assert "shown-run" not in stranger.get("/").text
+        assert stranger.get(f"/runs/{running.run_id}").status_code == 404
+        assert "clinic-a" not in stranger.get("/nodes").text
+
+
+def test_pages_need_nothing_but_themselves(running: Federation) -> None:
+    with browser(running.world, running.wallets["clinic-a"]) as owner:
+        answer = owner.get(f"/runs/{running.run_id}")
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'self';")
+        assert "unsafe" not in policy
+        assert not re.search(r"\sstyle=|\son[a-z]+=|<script>|<style", answer.text)
+        for link in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+            assert link.startswith(("/", "#")), link
+            if link.startswith("/static/"):
+                assert owner.get(link).status_code == 200
+
+
+def test_the_pulse_changes_when_something_happens(running: Federation) -> None:
+    with browser(running.world, running.wallets["clinic-a"]) as owner:
+        before = owner.get("/api/pulse").json()["version"]
+        assert owner.get("/api/pulse").json()["version"] == before
+        running.seal(0.9, {0: 10_000})
+        eventually(lambda: owner.get("/api/pulse").json()["version"], lambda seen: seen != before)
+
+
+def test_what_people_wrote_is_text_and_not_markup(world: World) -> None:
+    federation = Federation(world)
+    fields = {"title": "<script>alert(1)</script>"}
+    with world.client(world.admin) as admin:
+        made = admin.draft(draft(federation.wallets, world.admin.address) | fields)
+    with browser(world, world.admin) as reader:
+        page = reader.get(f"/agreements/{made['id']}").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_other_sites_cannot_act_with_our_cookie(running: Federation) -> None:
+    with browser(running.world, running.wallets["clinic-a"]) as owner:
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        answer = owner.delete("/api/session", headers=headers)
+        assert answer.status_code == 403
+        assert owner.get("/api/session").json()["admin"] is False
+
+
+def test_nobody_is_sent_elsewhere_after_signing_in(world: World) -> None:
+    with world.client(world.admin) as admin:
+        token = admin.sign_in()["token"]
+    with browser(world) as visitor:
+        form = {"token": token, "next": "//evil.example/"}
+        assert visitor.post("/sign-in", data=form).headers["location"] == "/"
+
+
+def test_the_message_to_sign_is_one_that_wallets_know(world: World) -> None:
+    signer = new_key()
+    with browser(world) as visitor:
+        body = {"address": signer.address}
+        message = visitor.post("/api/session/challenge", json=body).json()["message"]
+    read = SiweMessage.from_message(message)
+    assert read.address == signer.address
+    assert read.chain_id == world.deployment.chain_id
+    read.verify("0x" + signer.sign(personal_digest(message)).hex())
+
+
+def test_a_sign_in_message_is_good_once_and_for_its_own_wallet(world: World) -> None:
+    signer = new_key()
+    with world.client() as anybody:
+        body = {"address": signer.address}
+        message = anybody.request("POST", "/api/session/challenge", body)["message"]
+        by = {
+            name: {"message": message, "signature": "0x" + key.sign(personal_digest(message)).hex()}
+            for name, key in (("owner", signer), ("thief", new_key()))
+        }
+        with pytest.raises(errors.WrongSignature):
+            anybody.request("POST", "/api/session", by["thief"])
+        anybody.request("POST", "/api/session", by["owner"])
+        with pytest.raises(errors.SignInRequired):
+            anybody.request("POST", "/api/session", by["owner"])
+        changed = by["owner"] | {"message": message.replace("Version: 1", "Version: 2")}
+        with pytest.raises(errors.SignInRequired):
+            anybody.request("POST", "/api/session", changed)
+
+
+def test_a_session_ends_when_it_is_closed(world: World) -> None:
+    with world.client(world.admin) as admin:
+        admin.request("GET", "/api/session")
+        admin.request("DELETE", "/api/session")
+        with pytest.raises(errors.SignInRequired):
+            admin.request("GET", "/api/session")
+
+
+def test_errors_are_problem_documents(world: World) -> None:
+    with httpx.Client(base_url=world.market_url, trust_env=False) as client:
+        for method, path, status in (
+            ("GET", "/api/agreements", 401),
+            ("GET", "/api/agreements/xyz", 422),
+            ("GET", "/api/nowhere", 404),
+            ("POST", "/api/session/challenge", 422),
+            ("PUT", "/healthz", 405),
+        ):
+            answer = client.request(method, path)
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["status"] == status
