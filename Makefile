@@ -45,7 +45,7 @@ build/tools/.installed: requirements/bootstrap.lock requirements/node.lock
 # PyTorch brings gigabytes: the first time this takes as long as they take to arrive.
 .venv/.installed: build/tools/.installed requirements/dev.lock pyproject.toml
 	@test -x $(PY) || $(UV) venv -q --python '$(PYTHON)' .venv
-	$(call step,Python environment .venv,$(UV) pip sync -q --python $(PY) --require-hashes requirements/dev.lock \
+	$(call step,Python environment .venv,$(UV) pip sync -q --compile-bytecode --python $(PY) --require-hashes requirements/dev.lock \
 	  && $(UV) pip install -q --python $(PY) --no-deps --no-build-isolation -e .)
 	@touch $@
 
