@@ -107,7 +107,8 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
         _checkWallet(member.party(), seat.wallet, _hashTypedDataV4(Messages.hash(retirement)), walletSignature);
 
         // Effect: no longer a member in a new snapshot
-        bytes32 spiffeIdHash = keccak256(bytes(_spiffeId(record, member.party(), record.nodes[retirement.registration])));
+        bytes32 spiffeIdHash =
+            keccak256(bytes(_spiffeId(record, member.party(), record.nodes[retirement.registration])));
         uint32 version = record.version + 1;
         record.members[retirement.registration] = member.leaving(version);
         delete record.current[spiffeIdHash];
@@ -278,12 +279,10 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
     }
 
     /// @dev A node of the same name leaves with the snapshot that the new one comes with; otherwise there is one more.
-    function _makeRoom(
-        Record storage record,
-        Seat storage seat,
-        Enrollment calldata enrollment,
-        bytes32 spiffeIdHash
-    ) private returns (uint32 version) {
+    function _makeRoom(Record storage record, Seat storage seat, Enrollment calldata enrollment, bytes32 spiffeIdHash)
+        private
+        returns (uint32 version)
+    {
         version = record.version + 1;
         uint256 replaced = record.current[spiffeIdHash];
         if (replaced != 0) {
@@ -353,8 +352,6 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
     }
 
     function _spiffeId(Record storage record, uint16 party, string memory node) private view returns (string memory) {
-        return string.concat(
-            "spiffe://", record.trustDomain, "/org/", record.seats[party].organization, "/node/", node
-        );
+        return string.concat("spiffe://", record.trustDomain, "/org/", record.seats[party].organization, "/node/", node);
     }
 }

@@ -19,6 +19,11 @@ contract Rewards is IRewards, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
     using SafeERC20 for IERC20;
     using Shares for bytes;
 
+    // The highest bit of an accounts' slot: set when the run is created, so that the round that first pays an
+    // organization costs no more than the later ones. An account, and so a pool, keeps 127 bits.
+    uint256 private constant OPENED = 1 << 255;
+    uint256 private constant MAX_POOL = type(uint128).max >> 1;
+
     struct Payment {
         uint128 claimed; // [wei]
         uint64 nonce;
@@ -53,9 +58,13 @@ contract Rewards is IRewards, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
         // Check: a refund will have somewhere to go
         _checkRecipient(sponsor);
 
-        // Effect: an empty pool
+        // Effect: an empty pool, and an empty account for every party
         _pools[runId].sponsor = sponsor;
         _agreements[runId] = agreement;
+        uint256 pairs = (uint256(consortium.partyCount(agreement)) + 1) / 2;
+        for (uint256 pair = 0; pair < pairs; ++pair) {
+            _accrued[runId][pair] = OPENED;
+        }
 
         emit PoolOpened(runId, sponsor);
     }
@@ -92,7 +101,7 @@ contract Rewards is IRewards, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
         // Effect: every organization's account, two at a time
         mapping(uint256 pair => uint256) storage accrued = _accrued[runId];
         uint256 pair = type(uint256).max;
-        uint256 word;
+        uint256 word = 0;
         uint256 count = shares.count();
         for (uint256 i = 0; i < count; ++i) {
             (uint256 party, uint256 bips) = shares.read(i);
@@ -103,7 +112,7 @@ contract Rewards is IRewards, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
                 pair = party >> 1;
                 word = accrued[pair];
             }
-            // No carry into the neighbor: an account never exceeds the pool, and that fits in 128 bits.
+            // No carry into the neighbor: an account never exceeds the pool.
             word += amount << _shift(party);
             credited += amount;
         }
@@ -197,7 +206,7 @@ contract Rewards is IRewards, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
         received = token.balanceOf(address(this)) - before;
 
         // Check: something arrived, and it fits
-        if (received == 0 || received > type(uint128).max - pool_.funded) revert Rewards_BadAmount(received);
+        if (received == 0 || received > MAX_POOL - pool_.funded) revert Rewards_BadAmount(received);
 
         // Effect: a larger pool
         pool_.funded += uint128(received);
@@ -239,7 +248,7 @@ contract Rewards is IRewards, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
     }
 
     function _accruedBy(bytes32 runId, uint256 party) private view returns (uint128) {
-        return uint128(_accrued[runId][party >> 1] >> _shift(party));
+        return uint128(_accrued[runId][party >> 1] >> _shift(party) & MAX_POOL);
     }
 
     /// @dev Where the party's half of the shared slot begins.

@@ -9,6 +9,7 @@ import {ITraining} from "./interfaces/ITraining.sol";
 import {Agreements} from "./libraries/Agreements.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {Names} from "./libraries/Names.sol";
+import {Losses, Rounds, Rules} from "./libraries/Rounds.sol";
 import {Shares} from "./libraries/Shares.sol";
 import {Wallets} from "./libraries/Wallets.sol";
 import {Rewards} from "./Rewards.sol";
@@ -16,6 +17,8 @@ import {Rewards} from "./Rewards.sol";
 /// @title The referee of a run (see ITraining)
 /// @dev Nobody owns this contract. It calls only the two others, which are fixed at deployment and never call back.
 contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
+    using Rounds for Losses;
+    using Rounds for Rules;
     using Shares for bytes;
 
     uint32 private constant FIRST_GENERATION = 1;
@@ -28,25 +31,6 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         uint32 snapshotVersion;
         uint16 activeParties;
         uint64 openedAt;
-    }
-
-    /// @dev In one slot.
-    struct Losses {
-        uint64 initial;
-        uint64 best;
-        uint64 last;
-        int64 metric;
-    }
-
-    /// @dev What a seal needs of the agreement, which never changes, in one slot.
-    struct Rules {
-        uint64 lossCeiling;
-        uint64 targetLoss;
-        uint64 notAfter;
-        uint32 maxRounds;
-        uint8 minPeers;
-        uint8 parties;
-        uint8 metering;
     }
 
     struct Record {
@@ -127,7 +111,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         if (_terms[termsHash].maxRounds == 0) _terms[termsHash] = terms_;
 
         // Effect: round 0 by the latest snapshot
-        bytes32 prev = keccak256(abi.encode(runId, _openRound(record, 0)));
+        bytes32 prev = Rounds.prevFrom(runId, _openRound(record, 0));
         record.prev = prev;
 
         // Interaction: a pool
@@ -145,12 +129,12 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         _checkQuorum(record, rules, attestationDigest(attestation), signers, signatures);
 
         // Effect: what was reached
-        Losses memory losses = _measured(record.losses, rules, attestation);
+        Losses memory losses = record.losses.measured(rules, attestation);
         record.losses = losses;
         record.mergedRoot = attestation.mergedRoot;
 
         // Effect: the next round, or the end
-        (bool over, Ending ending) = _ending(rules, attestation);
+        (bool over, Ending ending) = rules.ending(attestation);
         bytes32 next = _proceed(record, attestation, over);
 
         // Interaction: pay
@@ -168,13 +152,13 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
 
         // Check: still worth it, and late enough; at once where nobody could seal anyway
         if (block.timestamp > record.rules.notAfter) revert Training_NotInForce(record.agreement);
-        if (round.activeParties >= _quorum(record.rules.minPeers, round.activeParties)) {
+        if (round.activeParties >= record.rules.quorum(round.activeParties)) {
             uint64 until = round.openedAt + _terms[consortium.termsHash(record.agreement)].stallTime;
             if (block.timestamp < until) revert Training_NotStalled(until);
         }
 
         // Effect: the same round by the latest snapshot
-        bytes32 prev = keccak256(abi.encode(record.prev, _openRound(record, round.number)));
+        bytes32 prev = Rounds.prevFrom(record.prev, _openRound(record, round.number));
         record.prev = prev;
 
         emit Reopened(runId, round.number, prev, record.round.snapshotVersion);
@@ -234,7 +218,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
     /// @inheritdoc ITraining
     function quorum(bytes32 runId) external view returns (uint256 organizations) {
         Record storage record = _known(runId);
-        return _quorum(record.rules.minPeers, record.round.activeParties);
+        return record.rules.quorum(record.round.activeParties);
     }
 
     /// @inheritdoc ITraining
@@ -255,7 +239,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         returns (bytes32 next)
     {
         if (over) record.round.state = State.Finished;
-        else next = _nextPrev(attestation, _openRound(record, attestation.round + 1));
+        else next = Rounds.prevAfter(attestation, _openRound(record, attestation.round + 1));
         record.prev = next;
     }
 
@@ -328,7 +312,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
 
         // Check: the agreed start, or a row that may be paid
         if (number == 0) _checkStart(record.mergedRoot, attestation);
-        else _checkShares(attestation.shares, rules);
+        else attestation.shares.check(rules.parties, rules.metering == Agreements.EQUAL);
     }
 
     function _checkQuorum(
@@ -344,20 +328,23 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         (address[] memory keys, uint16[] memory parties) =
             consortium.members(record.agreement, record.round.snapshotVersion, signers);
 
-        uint256 organizations;
-        uint256 seen; // bit p: party p
+        uint256 organizations = 0;
+        uint256 seen = 0; // bit p: party p
+        uint256 least = 0; // that the next signer may be
         for (uint256 i = 0; i < signers.length; ++i) {
-            if (i != 0 && signers[i] <= signers[i - 1]) revert Training_SignersNotAscending(signers[i]);
+            uint256 signer = signers[i];
+            if (signer < least) revert Training_SignersNotAscending(uint16(signer));
+            least = signer + 1;
             address recovered = Wallets.signerAt(digest, signatures, i);
-            if (recovered != keys[i]) revert Training_WrongSignature(signers[i], keys[i], recovered);
-            uint256 bit = 1 << parties[i];
+            if (recovered != keys[i]) revert Training_WrongSignature(uint16(signer), keys[i], recovered);
+            uint256 bit = 1 << uint256(parties[i]);
             if (seen & bit == 0) {
                 seen |= bit;
                 ++organizations;
             }
         }
 
-        uint256 needed = _quorum(rules.minPeers, record.round.activeParties);
+        uint256 needed = rules.quorum(record.round.activeParties);
         if (organizations < needed) revert Training_NoQuorum(organizations, needed);
     }
 
@@ -372,73 +359,8 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
     }
 
     function _checkStart(bytes32 initialRoot, Attestation calldata attestation) private pure {
-        if (
-            attestation.mergedRoot != initialRoot || attestation.rosterRoot != 0 || attestation.shares.length != 0
-        ) {
+        if (attestation.mergedRoot != initialRoot || attestation.rosterRoot != 0 || attestation.shares.length != 0) {
             revert Training_NotTheStart(initialRoot, attestation.mergedRoot);
         }
-    }
-
-    function _checkShares(bytes calldata row, Rules memory rules) private pure {
-        uint256 count = row.count();
-        if (row.length != count * Shares.ENTRY_BYTES) revert Training_BadShares(count);
-        bool equally = rules.metering == Agreements.EQUAL || count == 2;
-        uint256 least; // of the next party
-        uint256 total;
-        for (uint256 i = 0; i < count; ++i) {
-            (uint256 party, uint256 bips) = row.read(i);
-            total += bips;
-            if (party < least || party >= rules.parties || total > Shares.ALL_BIPS) revert Training_BadShares(i);
-            if (equally && bips != Shares.ALL_BIPS / count) {
-                revert Training_NotEqual(i, Shares.ALL_BIPS / count, bips);
-            }
-            least = party + 1;
-        }
-    }
-
-    /// @dev Round 0 measures where everybody starts; later only a row that is paid for moves the best loss.
-    function _measured(Losses memory losses, Rules memory rules, Attestation calldata attestation)
-        private
-        pure
-        returns (Losses memory)
-    {
-        uint64 loss = attestation.lossAfter;
-        if (attestation.round == 0) {
-            losses.initial = loss < rules.lossCeiling ? loss : rules.lossCeiling;
-            losses.best = losses.initial;
-        } else if (attestation.shares.length != 0 && loss < losses.best) {
-            losses.best = loss;
-        }
-        losses.last = loss;
-        losses.metric = attestation.metric;
-        return losses;
-    }
-
-    function _ending(Rules memory rules, Attestation calldata attestation) private view returns (bool, Ending) {
-        if (attestation.lossAfter <= rules.targetLoss) return (true, Ending.TargetReached);
-        if (attestation.round == rules.maxRounds) return (true, Ending.RoundsDone);
-        return (block.timestamp > rules.notAfter, Ending.AgreementOver);
-    }
-
-    /// @dev Signatures, poster and block are left out: whoever posts, the next round has the same name.
-    function _nextPrev(Attestation calldata attestation, bytes32 snapshotRoot) private pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                attestation.runId,
-                attestation.round,
-                attestation.rosterRoot,
-                attestation.mergedRoot,
-                attestation.lossBefore,
-                attestation.lossAfter,
-                attestation.metric,
-                keccak256(attestation.shares),
-                snapshotRoot
-            )
-        );
-    }
-
-    function _quorum(uint256 minPeers, uint256 activeParties) private pure returns (uint256) {
-        uint256 majority = activeParties / 2 + 1;
-        return minPeers > majority ? minPeers : majority;
     }
 }

@@ -4,7 +4,9 @@ pragma solidity ^0.8.37;
 /// @title Who takes part: agreements, their parties, and the nodes of each party
 /// @notice An agreement comes into force in one call that carries the EIP-712 signature of every party.
 /// Membership changes are numbered: snapshot `v` is the membership after `v` changes, and what a round is
-/// judged by is the snapshot that was the latest when the round opened.
+/// judged by is the snapshot that was the latest when the round opened. The root of snapshot 0 is the agreement's id;
+/// root v+1 = keccak256(abi.encode(root v, kind, registration, party, key, keccak256(spiffeId), keccak256(url),
+/// mayLead)) with kind 1 for an enrollment and 2 for a retirement. Registrations are numbered from 0.
 interface IConsortium {
     /// @notice The rules of every run made under an agreement. Losses are fixed point, 1e-9.
     struct Terms {
@@ -97,7 +99,8 @@ interface IConsortium {
     error Consortium_AlreadyActive(bytes32 agreement);
     /// @notice A party's signature is missing or was made by another key.
     error Consortium_NotSigned(uint16 party, address wallet);
-    /// @notice The list of parties is empty, too long, or names an organization or wallet twice.
+    /// @notice Fewer than 2 or more than 64 parties, or one without wallet or weight, or whose name or wallet was listed
+    /// before.
     error Consortium_BadParties(uint16 party);
     /// @notice The terms contradict themselves; `field` names the first that does.
     error Consortium_BadTerms(string field);
@@ -116,6 +119,7 @@ interface IConsortium {
     error Consortium_NotTheKey(address key, address signer);
     /// @notice Keys are used once: an old signature must never speak for a new registration.
     error Consortium_KeyAlreadyUsed(address key);
+    /// @notice A party has at most 32 nodes at once, and 512 registrations in all.
     error Consortium_TooManyNodes(uint16 party, uint16 limit);
     error Consortium_NotAMember(uint16 registration, uint32 version);
     error Consortium_UnknownSnapshot(bytes32 agreement, uint32 version);
@@ -128,7 +132,9 @@ interface IConsortium {
     function activate(Agreement calldata agreement_, bytes[] calldata signatures) external returns (bytes32 id);
 
     /// @notice Registers a node; a node of the same name is replaced (key or address change).
-    /// @dev Effects: one membership change, hence a new snapshot; consumes the party's nonce.
+    /// @dev Effects: one membership change, hence one new snapshot, also where a node is replaced (`NodeRetired` and
+    /// `NodeEnrolled` then carry the same version, and the root is chained once, by the enrollment); consumes the
+    /// party's nonce.
     /// Requirements: in force; both signatures; a key never used under this agreement.
     function enroll(Enrollment calldata enrollment, bytes calldata walletSignature, bytes calldata keySignature)
         external

@@ -43,21 +43,24 @@ interface IRewards {
     error Rewards_UnknownRun(bytes32 runId);
     error Rewards_Closed(bytes32 runId);
     error Rewards_NotClosed(bytes32 runId);
-    /// @notice The token moved nothing, or more than fits.
+    /// @notice The token moved nothing, or the pool would exceed 2^127 - 1.
     error Rewards_BadAmount(uint256 amount);
     error Rewards_NothingToClaim(bytes32 runId, uint16 party);
     error Rewards_NothingToRefund(bytes32 runId);
     error Rewards_WrongNonce(uint256 expected, uint256 got);
     error Rewards_DeadlinePassed(uint64 deadline);
     error Rewards_NotTheParty(uint16 party, address signer);
+    /// @notice The zero address, the token and this contract would lose what they are sent.
     error Rewards_BadRecipient(address recipient);
 
     /// @notice Opens the pool of a new run. Only Training.
     function open(bytes32 runId, bytes32 agreement, address sponsor) external;
 
-    /// @notice Adds to a run's pool what the token really moved. Anyone may fund; the sponsor of the terms gets the rest back.
+    /// @notice Adds to a run's pool what the token really moved. Anyone may fund; the sponsor of the terms gets the rest
+    /// back.
     function fund(bytes32 runId, uint256 amount) external returns (uint256 received);
 
+    /// @notice As `fund`, by a signed allowance; one that somebody else has posted already will do.
     function fundWithPermit(bytes32 runId, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
         external
         returns (uint256 received);
@@ -65,7 +68,9 @@ interface IRewards {
     /// @notice Vests up to `gain / span` of the pool and credits it by the row. Only Training.
     /// @param shares packed as in ITraining.Attestation, checked there.
     /// @return credited [wei] now credited
-    function settle(bytes32 runId, uint256 gain, uint256 span, bytes calldata shares) external returns (uint256 credited);
+    function settle(bytes32 runId, uint256 gain, uint256 span, bytes calldata shares)
+        external
+        returns (uint256 credited);
 
     /// @notice No more vesting; the rest may be refunded. Only Training.
     function close(bytes32 runId) external;
@@ -73,7 +78,8 @@ interface IRewards {
     /// @notice Pays out by a signed claim.
     function claim(Claim calldata claim_, bytes calldata walletSignature) external returns (uint256 amount);
 
-    /// @notice Pays out to a recipient of the caller's choice; the caller is the party's wallet.
+    /// @notice Pays out to a recipient of the caller's choice; the caller is the party's wallet. Like every payment it
+    /// counts up the nonce: claims signed before are void.
     function claimTo(bytes32 runId, uint16 party, address recipient) external returns (uint256 amount);
 
     /// @notice Sends what was never credited to the sponsor, once the pool is closed. Anyone may call.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {ITraining} from "../interfaces/ITraining.sol";
+
 /// @title A row of shares as it travels: uint16 party, uint16 basis points, one after the other
 library Shares {
     uint256 internal constant ENTRY_BYTES = 4;
@@ -18,5 +20,24 @@ library Shares {
         }
         party = entry >> 16;
         bips = entry & 0xffff;
+    }
+
+    /// @notice Reverts unless parties are known and ascending, and nobody is given what is not there.
+    /// @param equally whether all entries have to be alike; two always are.
+    function check(bytes calldata row, uint256 parties, bool equally) internal pure {
+        uint256 entries = count(row);
+        if (row.length != entries * ENTRY_BYTES) revert ITraining.Training_BadShares(entries);
+        if (entries == 2) equally = true;
+        uint256 least = 0; // that the next party may be
+        uint256 total = 0;
+        for (uint256 i = 0; i < entries; ++i) {
+            (uint256 party, uint256 bips) = read(row, i);
+            total += bips;
+            if (party < least || party >= parties || total > ALL_BIPS) revert ITraining.Training_BadShares(i);
+            if (equally && bips != ALL_BIPS / entries) {
+                revert ITraining.Training_NotEqual(i, ALL_BIPS / entries, bips);
+            }
+            least = party + 1;
+        }
     }
 }
