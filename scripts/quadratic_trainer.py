@@ -2,7 +2,7 @@
 
 The loss of the agreed data is L(W) = ½ · mean((W − c)²) with c = 1; a site trains towards
 c + its offset, so contributions differ and are known. For benchmarks and tests of everything
-around training; `--idle` does not train at all and sends what it loaded.
+around training; `--idle` neither trains nor measures: it sends what it loaded, and reports loss 1.
 
     SWARM_AGENT_SOCKET=… python -m scripts.quadratic_trainer --offset 0.2
 """
@@ -70,6 +70,8 @@ class Quadratic:
         points: tuple[tuple[float, float], ...],
         gradient_path: Path | None,
     ) -> Measured:
+        if self._idle:
+            return Measured(1.0, 1.0, 0.0)
         start, end = ParameterFile.open(base).tensors(), ParameterFile.open(merged).tensors()
         size = sum(values.size for values in start.values())
         if gradient_path is not None:
