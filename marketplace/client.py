@@ -92,11 +92,21 @@ class MarketClient:
         return self._send(method, path, body)
 
     def sign_in(self) -> Fields:
-        """Opens a session: `token`, `expires`."""
+        """Opens a session: `token`, `expires`.
+
+        Raises:
+            WrongSignature: the message to be signed is for another wallet or another place.
+        """
         address = self.wallet.address
         message = self._send("POST", "/api/session/challenge", {"address": address})["message"]
-        if address not in message.split("\n")[:2]:
-            raise WrongSignature("the marketplace asks for a signature of somebody else")
+        here = self._http.base_url.netloc.decode("ascii")
+        opening = f"{here} wants you to sign in with your Ethereum account:\n{address}\n"
+        if not message.startswith(opening):
+            asked = " ".join(message.split("\n")[:2])
+            raise WrongSignature(
+                f"{here} asks for a signature that is not for {here} and this wallet: {asked!r}",
+                hint="give --market the address that the marketplace has as its web_url",
+            )
         signature = self.wallet.sign(personal_digest(message))
         answer = {"message": message, "signature": _hex(signature)}
         session: Fields = self._send("POST", "/api/session", answer)

@@ -21,6 +21,7 @@ from marketplace.errors import SettingsError
 from marketplace.settings import Settings
 from marketplace.web import pages, problems
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
+from marketplace.web.patience import PatientProtocol
 from marketplace.web.routes import agreements, nodes, runs, sessions
 
 _LOG = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ def _web_server(market: Market) -> _Server:
     return _Server(
         uvicorn.Config(
             web_app(market),
+            http=PatientProtocol,
             ssl_certfile=certificate and settings.path(certificate),
             ssl_keyfile=key and settings.path(key),
             log_config=None,

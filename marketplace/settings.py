@@ -112,6 +112,12 @@ class Settings(BaseSettings):
                 hint="set web_tls_certificate and web_tls_key, or, behind a proxy that does TLS, "
                 "allow_plain_http = true",
             )
+        if not self.public_web_url.startswith("https://"):
+            raise SettingsError(
+                f"production settings refuse {self.public_web_url} as web_url: wallets sign in to "
+                "what it names",
+                hint='set web_url = "https://…", as people reach it through the proxy',
+            )
 
 
 def load(folder: Path, **overrides: Any) -> Settings:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from marketplace.agents.tls import spiffe_id_of
-from marketplace.nodes import credentials, status
-from marketplace.nodes.enrollment import Request
+from marketplace.agents.tls import serial_of
+from marketplace.nodes import credentials, enrollment, status
 from marketplace.web.callers import MarketOf
 from marketplace.web.fields import Address, Identifier, Signature
 
 router = APIRouter(prefix="/agents/v1")
-NodeOf = Annotated[str, Depends(spiffe_id_of)]
+
+
+async def node_of(request: Request, market: MarketOf) -> str:
+    """The id of the enrollment that the SVID of a connection was issued under."""
+    return await market.database.read(credentials.holder_of, serial_of(request))
+
+
+NodeOf = Annotated[str, Depends(node_of)]
 
 
 class FirstContact(BaseModel):
@@ -44,12 +50,12 @@ async def authority(market: MarketOf) -> PlainTextResponse:
 @router.post("/enroll")
 async def enroll(body: FirstContact, market: MarketOf) -> dict[str, Any]:
     """Step one: an SVID, a lease, and the message that the node's key has to sign."""
-    request = Request(body.secret, body.csr_pem, body.key, body.url, body.may_lead)
+    request = enrollment.Request(body.secret, body.csr_pem, body.key, body.url, body.may_lead)
     begun = await market.enrollments.begin(request)
     return begun | {
         "deployment": market.contracts.deployment.to_json(),
         "rpc_url": market.node_rpc_url,
-        "lease": await _lease(market, begun["spiffe_id"]),
+        "lease": await _lease(market, begun["enrollment"]["id"]),
         "lease_public_key": market.lease_signer.public_key,
     }
 
@@ -86,17 +92,17 @@ async def lease(node: NodeOf, market: MarketOf) -> dict[str, Any]:
 
 
 @router.post("/status", status_code=204)
-async def heartbeat(body: dict[str, Any], node: NodeOf, market: MarketOf) -> Response:
+async def heartbeat(body: status.Status, node: NodeOf, market: MarketOf) -> Response:
     """What the node says about itself; the last word is kept and shown."""
     await market.database.write(status.record, node, body, market.clock())
     return Response(status_code=204)
 
 
-async def _lease(market: MarketOf, spiffe_id: str) -> str:
+async def _lease(market: MarketOf, enrollment_id: str) -> str:
     return await market.database.write(
         credentials.new_lease,
         market.lease_signer,
-        spiffe_id,
+        enrollment_id,
         market.clock(),
         market.lease_lifetime_s,
     )

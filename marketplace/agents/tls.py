@@ -14,16 +14,16 @@ from typing import Any
 
 from cryptography import x509
 from fastapi import Request
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from marketplace.errors import NotAllowed
 from marketplace.identity.authority import Authority
+from marketplace.web.patience import PatientProtocol
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_NAP_S = 3_600
 
 
-class PeerCertificateProtocol(HttpToolsProtocol):
+class PeerCertificateProtocol(PatientProtocol):
     """uvicorn's HTTP protocol, which tells the app the peer's certificate.
 
     In the place where ASGI's TLS extension has it, but as DER: scope["extensions"]["tls"]
@@ -87,14 +87,14 @@ class ServerTls:
             os.unlink(path)
 
 
-def spiffe_id_of(request: Request) -> str:
-    """The SPIFFE ID of the node behind a request, by the certificate of its connection.
+def serial_of(request: Request) -> str:
+    """The serial number of the SVID that the node behind a request shows, as `Issued` has it.
 
-    The handshake has checked the chain; here the rest of what makes an X.509-SVID is, and again
-    for each request that it is not over: connections live long.
+    The handshake has checked the chain; here is checked again for each request that it is not
+    over: connections live long.
 
     Raises:
-        NotAllowed: no certificate, one that is over, or one that names no node.
+        NotAllowed: no certificate, or one that is over.
     """
     der = request.scope.get("extensions", {}).get("tls", {}).get("client_certificate")
     if der is None:
@@ -107,8 +107,4 @@ def spiffe_id_of(request: Request) -> str:
             f"the SVID expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC",
             hint="ask your organization for a new enrollment token",
         )
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    if len(uris) != 1 or not uris[0].startswith("spiffe://"):
-        raise NotAllowed("the certificate is no X.509-SVID")
-    return uris[0]
+    return f"{certificate.serial_number:x}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.errors import NotAllowed
@@ -17,21 +16,20 @@ from marketplace.storage.models import Lease as LeaseRow
 def renew_svid(
     session: Session,
     authority: Authority,
-    spiffe_id: str,
+    enrollment_id: str,
     csr_pem: str,
     now_s: int,
     lifetime_s: int,
 ) -> Issued:
     """Issues the next SVID to a node that showed the one before.
 
-    Args:
-        spiffe_id: whom the certificate of the connection names.
-
     Raises:
         NotAllowed: the node is not enrolled (any more), or asks for another name than its own.
         InvalidInput: the request is not fit for an SVID.
     """
-    must_be_enrolled(session, spiffe_id, now_s)
+    enrollment = session.get_one(Enrollment, enrollment_id)
+    must_be_enrolled(session, enrollment, now_s)
+    spiffe_id = enrollment.spiffe_id
     requested_key(csr_pem)
     if strays := [uri for uri in requested_uris(csr_pem) if uri != spiffe_id]:
         raise NotAllowed(
@@ -39,23 +37,24 @@ def renew_svid(
             hint="each node renews its own SVID",
         )
     issued = authority.issue_svid(csr_pem, spiffe_id, now_s, lifetime_s)
-    record_certificate(session, issued)
+    record_certificate(session, issued, enrollment)
     return issued
 
 
 def new_lease(
-    session: Session, signer: LeaseSigner, spiffe_id: str, now_s: int, lifetime_s: int
+    session: Session, signer: LeaseSigner, enrollment_id: str, now_s: int, lifetime_s: int
 ) -> str:
     """Signs a lease for an enrolled node.
 
     Raises:
         NotAllowed: the node is not enrolled (any more).
     """
-    organization = must_be_enrolled(session, spiffe_id, now_s)
+    enrollment = session.get_one(Enrollment, enrollment_id)
+    organization = must_be_enrolled(session, enrollment, now_s)
     lease = Lease(
         id=new_id(),
         organization=organization,
-        node=spiffe_id,
+        node=enrollment.spiffe_id,
         features=FEATURES,
         issued_s=now_s,
         expires_s=now_s + lifetime_s,
@@ -63,7 +62,7 @@ def new_lease(
     session.add(
         LeaseRow(
             id=lease.id,
-            spiffe_id=spiffe_id,
+            spiffe_id=enrollment.spiffe_id,
             organization=organization,
             features=list(lease.features),
             issued_s=lease.issued_s,
@@ -73,35 +72,49 @@ def new_lease(
     return signer.sign(lease)
 
 
-def must_be_enrolled(session: Session, spiffe_id: str, now_s: int) -> str:
+def holder_of(session: Session, serial: str) -> str:
+    """The id of the enrollment under which a certificate was issued.
+
+    A name may pass from one machine to another, by a new enrollment: so a certificate stands for
+    the enrollment that brought it, not for whoever has the same name now.
+
+    Raises:
+        NotAllowed: no node's certificate has that number.
+    """
+    issued = session.get(Certificate, serial)
+    if issued is None:
+        raise NotAllowed("the holder of this certificate is not enrolled here")
+    return issued.enrollment_id
+
+
+def must_be_enrolled(session: Session, row: Enrollment, now_s: int) -> str:
     """The organization of a node that is enrolled, or about to be, in an agreement that lasts.
 
     Raises:
-        NotAllowed: it is retired, was never approved in time, or the agreement is over.
+        NotAllowed: it is retired or replaced, was never approved in time, or the agreement is over.
     """
-    rows = session.scalars(sa.select(Enrollment).where(Enrollment.spiffe_id == spiffe_id)).all()
-    for row in rows:
-        agreement = session.get_one(Agreement, row.agreement_id)
-        if agreement.message["not_after"] < now_s:
-            continue
-        waiting = row.operation is None or row.operation.state in ("queued", "sent")
-        if (waiting and now_s < row.message["deadline"]) or spiffe_id in present(
-            session, row.agreement_id
-        ):
-            return agreement.parties[row.party].organization
+    agreement = session.get_one(Agreement, row.agreement_id)
+    waiting = row.operation is None or row.operation.state in ("queued", "sent")
+    enrolled = present(session, row.agreement_id).get(row.spiffe_id)
+    if now_s <= agreement.message["not_after"] and (
+        (waiting and now_s < row.message["deadline"])
+        or (enrolled is not None and enrolled.key == row.key)
+    ):
+        return agreement.parties[row.party].organization
     raise NotAllowed(
-        f"{spiffe_id} is not enrolled",
-        hint="it was retired, or its owner did not approve it in time",
+        f"{row.spiffe_id} is not enrolled",
+        hint="it was retired or replaced, or its owner did not approve it in time",
     )
 
 
-def record_certificate(session: Session, issued: Issued) -> None:
+def record_certificate(session: Session, issued: Issued, enrollment: Enrollment) -> None:
     """Keeps a record of what was issued to whom."""
     session.add(
         Certificate(
             serial=issued.serial,
             spiffe_id=issued.spiffe_id,
             spki_hash=issued.spki_hash,
+            enrollment_id=enrollment.id,
             issued_s=issued.issued_s,
             expires_s=issued.expires_s,
         )

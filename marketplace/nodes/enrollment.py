@@ -93,7 +93,7 @@ class Enrollments:
         else:
             self._revise(session, known, request, nonce, now_s)
         if known.svid_expires_s <= now_s:
-            must_be_enrolled(session, known.spiffe_id, now_s)
+            must_be_enrolled(session, known, now_s)
             self._store_svid(session, known, request.csr_pem, now_s)
         agreement = session.get_one(Agreement, known.agreement_id)
         organization = agreement.parties[known.party].organization
@@ -147,8 +147,6 @@ class Enrollments:
             created_s=now_s,
         )
         self._store_svid(session, row, request.csr_pem, now_s)
-        session.add(row)
-        session.flush()
         return row
 
     def _revise(
@@ -178,7 +176,9 @@ class Enrollments:
             csr_pem, row.spiffe_id, now_s, self.svid_lifetime_s
         )
         row.svid_pem, row.svid_expires_s = issued.pem, issued.expires_s
-        record_certificate(session, issued)
+        session.add(row)
+        session.flush()
+        record_certificate(session, issued, row)
 
     async def sign_with_key(self, enrollment_id: str, signature: bytes) -> dict[str, Any]:
         """Step two: takes the node key's signature. May be repeated.

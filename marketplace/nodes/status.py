@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.errors import InvalidInput
+from marketplace.nodes.credentials import must_be_enrolled
 from marketplace.nodes.registry import registrations
-from marketplace.storage.models import Agreement, NodeStatus
+from marketplace.storage.models import Agreement, Enrollment, NodeStatus
 
-LARGEST_STATUS_BYTES = 16 * 1024
 # After three heartbeats of a minute's rhythm have failed to come.
 SILENT_AFTER_S = 180
 
 
-def record(session: Session, spiffe_id: str, status: dict[str, Any], now_s: int) -> None:
+class LastRound(BaseModel):
+    """Of the last round that a node took part in, what is shown."""
+
+    samples: int = Field(default=0, ge=0, lt=2**53)
+
+
+class Status(BaseModel):
+    """Of what a node says about itself, what is shown; the rest is not kept.
+
+    Other parties' pages are made of it: so nothing is in it that cannot be written out.
+    """
+
+    state: str = Field(default="", max_length=63)
+    round: int = Field(default=0, ge=0, lt=2**32)
+    last: LastRound = LastRound()
+
+
+def record(session: Session, enrollment_id: str, status: Status, now_s: int) -> None:
     """Keeps a node's latest word.
 
     Raises:
-        InvalidInput: too long.
+        NotAllowed: the node is not enrolled (any more).
     """
-    if len(json.dumps(status)) > LARGEST_STATUS_BYTES:
-        raise InvalidInput(f"a status may have {LARGEST_STATUS_BYTES} bytes")
-    row = session.get(NodeStatus, spiffe_id)
+    enrollment = session.get_one(Enrollment, enrollment_id)
+    must_be_enrolled(session, enrollment, now_s)
+    said = status.model_dump(exclude_unset=True)
+    row = session.get(NodeStatus, enrollment.spiffe_id)
     if row is None:
-        session.add(NodeStatus(spiffe_id=spiffe_id, received_s=now_s, status=status))
+        row = NodeStatus(spiffe_id=enrollment.spiffe_id, received_s=now_s, status=said)
+        session.add(row)
     else:
-        row.status, row.received_s = status, now_s
+        row.status, row.received_s = said, now_s
 
 
 def list_nodes(

@@ -182,6 +182,7 @@ class Certificate(Base):
     serial: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     spiffe_id: Mapped[str] = mapped_column(SPIFFE_ID, index=True)
     spki_hash: Mapped[str] = mapped_column(TOKEN)
+    enrollment_id: Mapped[str] = mapped_column(sa.ForeignKey("enrollments.id"))
     issued_s: Mapped[int]
     expires_s: Mapped[int]
 

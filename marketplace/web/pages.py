@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
+from urllib.parse import parse_qs
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from sqlalchemy.orm import Session
@@ -105,19 +107,16 @@ async def sign_in_page(request: Request, next: str = "/") -> Response:
 
 
 @router.post("/sign-in")
-async def sign_in_by_token(
-    request: Request,
-    market: MarketOf,
-    token: Annotated[str, Form()],
-    next: Annotated[str, Form()] = "/",
-) -> Response:
+async def sign_in_by_token(request: Request, market: MarketOf) -> Response:
     """Takes a session token from the command line into a cookie."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise NotAllowed("this form comes from another site")
-    await market.database.read(sign_in.who, token.strip(), market.clock())
+    form = parse_qs((await request.body()).decode("ascii", "replace"))
+    token, next = (form.get(name, [""])[0].strip() for name in ("token", "next"))
+    await market.database.read(sign_in.who, token, market.clock())
     response = RedirectResponse(_local(next), 303)
     secure = market.settings.public_web_url.startswith("https:")
-    response.set_cookie(COOKIE, token.strip(), httponly=True, samesite="strict", secure=secure)
+    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
     return response
 
 
@@ -145,5 +144,8 @@ def _version(session: Session) -> str:
 
 
 def _local(path: str) -> str:
-    """A path of ours, whatever was asked for: nobody is sent elsewhere after signing in."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+    """A path of ours, whatever was asked for: nobody is sent elsewhere after signing in.
+
+    Browsers drop tabs and line ends from URLs and take backslashes for slashes.
+    """
+    return path if re.fullmatch(r"/([!-.0-Z^-~][!-~]*)?", path) else "/"

@@ -183,12 +183,7 @@ class PeerClient:
         self, method: str, peer: Peer, path: str, options: Mapping[str, Any]
     ) -> PeerResponse:
         context = self._context(peer)
-        url = URL(peer.url)
-        if url.scheme != "https" or not url.host:
-            raise PeerError(
-                f"the URL of {peer.spiffe_id} is not https://host:port but {peer.url}",
-                reason=Reason.UNREACHABLE,
-            )
+        url = _address(peer)
         headers = {**options.get("headers", {}), **self._bindings.headers(context.svid.leaf)}
         while True:
             trace = SimpleNamespace(reused=False)
@@ -202,6 +197,8 @@ class PeerClient:
                     **{**options, "headers": headers},
                 )
                 return cast(PeerResponse, response)
+            except UnicodeError as error:  # of the resolver: labels too long for any name
+                raise _misplaced(peer) from error
             except aiohttp.ClientConnectionError:
                 # A kept connection may be closed by the peer at the very moment it is used. Every
                 # request here may be repeated; each failure takes one kept connection away, so this
@@ -250,6 +247,24 @@ class PeerClient:
                 trace_configs=[tracing],
             )
         return self._session
+
+
+def _address(peer: Peer) -> URL:
+    """Where a peer says it listens. The chain takes any visible characters for an address."""
+    try:
+        url = URL(peer.url)
+    except ValueError as error:
+        raise _misplaced(peer) from error
+    if url.scheme != "https" or not url.host:
+        raise _misplaced(peer)
+    return url
+
+
+def _misplaced(peer: Peer) -> PeerError:
+    return PeerError(
+        f"the URL of {peer.spiffe_id} is not https://host:port but {peer.url}",
+        reason=Reason.UNREACHABLE,
+    )
 
 
 async def _note_reuse(session: object, context: SimpleNamespace, details: object) -> None:

@@ -35,6 +35,9 @@ REQUEST_TIMEOUT_S = 30.0  # for a message to arrive whole
 STALL_TIMEOUT_S = 30.0  # a reader that takes no byte for so long is cut off
 KEEPALIVE_S = 120.0  # longer than the client's, so that the client closes first and nothing crosses
 BACKLOG = 128
+# One member must not use up what all members need. Its client opens four; for a while they are
+# joined by those with its previous SVID, or those from before it crashed.
+CONNECTIONS_FROM_PEER = 16
 
 _SENDER: web.RequestKey[Peer] = web.RequestKey("sender", Peer)
 
@@ -114,6 +117,14 @@ class PeerServer:
     def _known(self, leaf: Leaf) -> None:
         if self._directory.by_spiffe_id(leaf.spiffe_id) is None:
             raise IdentityError(f"{leaf.spiffe_id} is not enrolled")
+        if self._connections_of(leaf.spiffe_id) >= CONNECTIONS_FROM_PEER:
+            raise IdentityError(f"{leaf.spiffe_id} has {CONNECTIONS_FROM_PEER} connections already")
+
+    def _connections_of(self, spiffe_id: str) -> int:
+        listener = self._runner and self._runner.server
+        transports = [each.transport for each in listener.connections] if listener else []
+        peers = [each.get_extra_info("ssl_object").peer for each in transports if each]
+        return sum(peer.spiffe_id == spiffe_id for peer in peers)
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:

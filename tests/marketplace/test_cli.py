@@ -149,6 +149,7 @@ def test_a_folder_is_not_made_twice(tmp_path: Path) -> None:
     [
         ("production = true", "built-in certificate authority"),
         ("production = true\nallow_builtin_ca = true", "plain HTTP"),
+        ("production = true\nallow_builtin_ca = true\nallow_plain_http = true", "web_url"),
         ("web_tls_key = 'x.pem'", "only one of"),
         ("surprise = 1", "surprise"),
         ("web_port = 'x'", "web_port"),
@@ -185,6 +186,7 @@ def test_production_refuses_the_embedded_chain(world: World, tmp_path: Path) -> 
     (folder / "deployment.json").write_bytes((world.folder / "deployment.json").read_bytes())
     with (folder / "settings.toml").open("a") as file:
         file.write("allow_builtin_ca = true\nallow_plain_http = true\n")
+        file.write("web_url = 'https://market.example'\n")
     refused = run(
         *("serve", "--folder", str(folder), "--rpc-url", world.rpc_url, "--production"),
         *("--web-port", str(free_port()), "--agent-port", str(free_port())),

@@ -290,6 +290,39 @@ def test_a_heartbeat_may_not_be_long(agreed: Federation) -> None:
     assert node.post("/agents/v1/status", {"state": "x" * 300_000}).status_code == 413
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        '{"state": "\\ud800"}',
+        '{"state": NaN, "round": 1}',
+        '{"last": {"samples": 1' + "0" * 4000 + "}}",
+        '{"extra": ' + "[" * 400 + "]" * 400 + "}",
+    ],
+    ids=["half-a-character", "no-number", "huge", "deep"],
+)
+def test_no_heartbeat_makes_the_nodes_unreadable_for_others(agreed: Federation, word: str) -> None:
+    node = agreed.enroll("clinic-a")
+    with node.client(node.answer["svid_pem"]) as client:
+        said = client.post(
+            "/agents/v1/status", content=word, headers={"Content-Type": "application/json"}
+        )
+    assert said.status_code in (204, 422)
+    with agreed.owner("clinic-b") as owner:
+        assert owner.nodes(agreed.agreement_id)
+
+
+def test_a_replaced_node_cannot_go_on_in_the_name_of_its_successor(agreed: Federation) -> None:
+    stolen, successor = agreed.enroll("clinic-a"), agreed.enroll("clinic-a")
+    assert stolen.answer["spiffe_id"] == successor.answer["spiffe_id"]
+    bodies = {"renew": {"csr_pem": stolen.csr_pem}, "lease": {}, "status": {"state": "training"}}
+    for path, body in bodies.items():
+        refused = stolen.post(f"/agents/v1/{path}", body)
+        assert refused.status_code == 403
+        assert "not enrolled" in refused.json()["detail"]
+        assert successor.post(f"/agents/v1/{path}", body).is_success
+    assert stolen.first_contact().status_code == 403
+
+
 def test_a_ca_key_that_others_can_read_is_refused(world: World) -> None:
     file = world.folder / authority.KEY_FILE
     assert file.stat().st_mode & 0o777 == 0o600

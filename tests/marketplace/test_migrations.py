@@ -15,6 +15,7 @@ from marketplace.storage.database import Database
 from marketplace.storage.models import (
     Agreement,
     Base,
+    Certificate,
     Credit,
     Event,
     NodeStatus,
@@ -112,7 +113,7 @@ def test_an_upgrade_of_an_up_to_date_database_keeps_its_data(database: Database)
     database.write_now(fill)
     migrate.upgrade(database.engine)
     assert database.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
-    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0001"
+    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0002"
 
 
 def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database) -> None:
@@ -122,6 +123,30 @@ def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database)
     assert sa.inspect(database.engine).get_table_names() == ["alembic_version"]
     migrate.upgrade(database.engine)
     database.write_now(fill)
+
+
+def test_certificates_of_before_stand_for_the_latest_enrollment_of_their_name(
+    tmp_path: Path,
+) -> None:
+    old = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(old.engine, "0001")
+    old.write_now(fill)
+    with old.engine.begin() as connection:
+        for n in ("1", "2"):
+            for statement in (
+                f"INSERT INTO enrollment_tokens VALUES ('t{n}', '{HASH}', 0, 'x', 'w', 1, 2)",
+                "INSERT INTO enrollments (id, token_hash, agreement_id, party, spiffe_id, key, "
+                "csr_hash, svid_pem, svid_expires_s, message, created_s) VALUES "
+                f"('e{n}', 't{n}', '{HASH}', 0, 'spiffe://x', 'k', 'c', 'p', 9, '{{}}', {n})",
+            ):
+                connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(
+            "INSERT INTO certificates VALUES ('ab', 'spiffe://x', 's', 1, 9)"
+        )
+    migrate.upgrade(old.engine)
+    found = old.read_now(lambda session: session.get_one(Certificate, "ab").enrollment_id)
+    assert found == "e2"
+    migrate.downgrade(old.engine, "0001")
 
 
 def test_rounds_and_credits_go_with_the_event_that_they_came_from(database: Database) -> None:

@@ -12,6 +12,7 @@ from siwe import SiweMessage  # type: ignore[import-untyped] # it has no stubs
 
 from contracts.keys import Signer, new_key
 from marketplace import errors
+from marketplace.client import MarketClient
 from marketplace.identity.personal import personal_digest
 from tests.marketplace.world import Federation, World, draft, eventually
 
@@ -122,8 +123,14 @@ def test_nobody_is_sent_elsewhere_after_signing_in(world: World) -> None:
     with world.client(world.admin) as admin:
         token = admin.sign_in()["token"]
     with browser(world) as visitor:
-        form = {"token": token, "next": "//evil.example/"}
-        assert visitor.post("/sign-in", data=form).headers["location"] == "/"
+        # What browsers make of each is https://evil.example/.
+        for elsewhere in ("//evil.example/", "/\\evil.example/", "/\t/evil.example/"):
+            form = {"token": token, "next": elsewhere}
+            assert visitor.post("/sign-in", data=form).headers["location"] == "/"
+            page = visitor.get("/sign-in", params={"next": elsewhere}).text
+            assert 'data-next="/"' in page
+        form = {"token": token, "next": "/nodes"}
+        assert visitor.post("/sign-in", data=form).headers["location"] == "/nodes"
 
 
 def test_the_message_to_sign_is_one_that_wallets_know(world: World) -> None:
@@ -135,6 +142,18 @@ def test_the_message_to_sign_is_one_that_wallets_know(world: World) -> None:
     assert read.address == signer.address
     assert read.chain_id == world.deployment.chain_id
     read.verify("0x" + signer.sign(personal_digest(message)).hex())
+
+
+def test_a_client_signs_in_nowhere_but_where_it_asked_to(world: World) -> None:
+    # Somebody in between could hand on the message of another place, and so sign in there.
+    elsewhere = world.market_url.replace("127.0.0.1", "localhost")
+    with (
+        MarketClient(elsewhere, new_key()) as deceived,
+        pytest.raises(errors.WrongSignature) as refused,
+    ):
+        deceived.sign_in()
+    assert "127.0.0.1" in str(refused.value)
+    assert "--market" in refused.value.hint
 
 
 def test_a_sign_in_message_is_good_once_and_for_its_own_wallet(world: World) -> None:

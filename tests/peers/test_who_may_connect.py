@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
 from dataclasses import replace
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from contracts.keys import new_key
 from node_agent.errors import PeerError
 from node_agent.identity.tls import client_context
 from node_agent.peers.protocol import Peer, Reason
+from node_agent.peers.server import CONNECTIONS_FROM_PEER
 from tests.identity.authority import Authority
 from tests.peers.swarm import Node, Swarm, envelope, spiffe_id, svid_of
 
@@ -253,3 +257,33 @@ class TestRotation:
         beta.source.show(replace(svid_of(swarm.authority, beta.name), bundles=both))
         await alpha.client.send(beta.peer, envelope(), 5)
         assert len(beta.shelf.received) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[bad", "https://host:99999", f"https://{'a' * 70}.example", "https://a..b"]
+)
+async def test_an_address_that_leads_nowhere_is_the_fault_of_its_node_alone(
+    swarm: Swarm, url: str
+) -> None:
+    alpha, beta = await swarm.join("alpha"), await swarm.join("beta")
+    error = await refused(alpha, replace(beta.peer, url=url))
+    assert error.reason == Reason.UNREACHABLE
+
+
+async def test_a_member_cannot_use_up_the_connections_of_another(swarm: Swarm) -> None:
+    alpha, beta, gamma = [await swarm.join(each) for each in ("alpha", "beta", "gamma")]
+    context = client_context(alpha.source.current(), beta.name)
+    port = URL(beta.peer.url).port
+    writers = []
+    for _ in range(CONNECTIONS_FROM_PEER + 4):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        writers.append((reader, writer))
+    # In TLS 1.3 a client learns only afterwards that it was turned away.
+    for reader, _ in writers[CONNECTIONS_FROM_PEER:]:
+        with contextlib.suppress(OSError):
+            assert await asyncio.wait_for(reader.read(1), 5) == b""
+    open_still = [reader for reader, _ in writers if not (reader.at_eof() or reader.exception())]
+    assert len(open_still) == CONNECTIONS_FROM_PEER
+    await gamma.client.send(beta.peer, envelope(), 5)
+    for _, writer in writers:
+        writer.close()
