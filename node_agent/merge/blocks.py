@@ -69,7 +69,7 @@ def merge_blockwise(
             kernel = make_kernel()
             for tag, start, stop, place in mine:
                 merged = kernel(tag, [section[tag][start:stop] for section in sections])
-                _write_all(descriptor, memoryview(merged.view(np.uint8)), place)
+                _write_all(descriptor, merged.view(np.uint8).data, place)
 
         with ThreadPoolExecutor(threads, "merge") as pool:
             list(pool.map(work, [blocks[first::threads] for first in range(threads)]))

@@ -75,11 +75,14 @@ def _check_numbers(file: ParameterFile) -> Reject | None:
 
 
 def _valid(tag: str, numbers: np.ndarray) -> np.ndarray:
+    valid: np.ndarray
     if tag == "BOOL":
-        return numbers.view(np.uint8) <= 1
-    if tag == "BF16":
-        return (numbers & _BF16_EXPONENT) != _BF16_EXPONENT
-    return np.isfinite(numbers)
+        valid = numbers.view(np.uint8) <= 1
+    elif tag == "BF16":
+        valid = (numbers & _BF16_EXPONENT) != _BF16_EXPONENT
+    else:
+        valid = np.isfinite(numbers)
+    return valid
 
 
 def _locate(schema: Schema, tag: str, index: int) -> tuple[str, int]:

@@ -37,9 +37,11 @@ def narrow(tag: str, values: np.ndarray) -> np.ndarray:
     if tag == "BF16":
         return float64_to_bfloat16(values)
     if tag == "BOOL":
-        return values > 0.5
+        majority: np.ndarray = values > 0.5
+        return majority
     if tag in _INTEGER_RANGE:
-        return np.clip(np.rint(values), *_INTEGER_RANGE[tag]).astype(storage)
+        rounded: np.ndarray = np.clip(np.rint(values), *_INTEGER_RANGE[tag])
+        return rounded.astype(storage)
     with np.errstate(over="ignore", under="ignore"):
         return values.astype(storage)
 
@@ -69,4 +71,5 @@ def float64_to_bfloat16(values: np.ndarray) -> np.ndarray:
     quiet_nan = (bits >> np.uint32(16)) | np.uint32(0x0040)
     bits += np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
     bits >>= np.uint32(16)
-    return np.where(np.isnan(values), quiet_nan, bits).astype(np.uint16)
+    narrowed: np.ndarray = np.where(np.isnan(values), quiet_nan, bits).astype(np.uint16)
+    return narrowed

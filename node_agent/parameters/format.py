@@ -191,4 +191,4 @@ def _chunks(
     for name in schema.in_file_order():
         array = np.asarray(tensors[name], DTYPES[schema[name].dtype].storage, order="C")
         if array.size:
-            yield memoryview(array.reshape(-1).view(np.uint8))
+            yield array.reshape(-1).view(np.uint8).data
