@@ -67,6 +67,7 @@ async def run_agent(settings: Settings) -> None:
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
         store = Store(settings.folder / "exchange" / run_id.hex()[:16])
+        await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
 
         identity = NodeIdentity(source, signer)

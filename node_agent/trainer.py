@@ -22,6 +22,7 @@ from node_agent.engine.signals import Changed
 from node_agent.errors import TrainingSocketError
 
 PROTOCOL = 1
+_SAMPLES_LIMIT = 1 << 53  # whole numbers that every reader of JSON can tell apart
 _LINE_LIMIT_BYTES = 4 << 20  # a schema names every tensor of a model
 
 
@@ -41,6 +42,11 @@ class Request:
     def base(self) -> str:
         """Root (hex) of the parameters it trained from; empty before the first load."""
         return str(self.body.get("base") or "")
+
+    @property
+    def samples(self) -> int:
+        """How many samples it has trained on since the last load."""
+        return int(self.body.get("samples", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +123,10 @@ class Trainer:
         """Wait until the training process asks for something."""
         return await self._changed.until(lambda: self._request)
 
-    async def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Have the trained parameters written to ``path`` under this header."""
-        await self._instruct({"do": "write", "path": str(path), "metadata": dict(metadata)})
+    async def write(self, request: Request, path: Path, metadata: Mapping[str, str]) -> None:
+        """Have the parameters that ``request`` speaks of written to ``path`` under this header."""
+        instruction = {"do": "write", "path": str(path), "metadata": dict(metadata)}
+        await self._instruct(instruction, request)
 
     async def evaluate(
         self,
@@ -146,14 +153,14 @@ class Trainer:
                 float(answer["metric"]),
                 asyncio.get_running_loop().time() - started,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise TrainingSocketError(f"The evaluation is incomplete: {error!r}") from error
 
     async def release(self, instruction: Mapping[str, Any]) -> Request | None:
         """Send ``load`` or ``stop``; returns the request that this answered once it has loaded."""
         request = self._request
         if request is not None:
-            await self._instruct(dict(instruction))
+            await self._instruct(dict(instruction), request)
         return request
 
     async def refuse(self, error: str, hint: str) -> None:
@@ -170,13 +177,20 @@ class Trainer:
             with suppress(ConnectionError):
                 await _send(self._stream[1], {"do": "wait", "message": message})
 
-    async def _instruct(self, instruction: dict[str, Any]) -> dict[str, Any]:
+    async def _instruct(
+        self, instruction: dict[str, Any], request: Request | None = None
+    ) -> dict[str, Any]:
+        """``request``: the one that is meant; ``TrainerGone`` if another has taken its place."""
         # Shielded: an instruction once sent is answered, and the answer must be read, even if
         # the round that wanted it is over by then.
-        return await asyncio.shield(asyncio.ensure_future(self._take_turn(instruction)))
+        return await asyncio.shield(asyncio.ensure_future(self._take_turn(instruction, request)))
 
-    async def _take_turn(self, instruction: dict[str, Any]) -> dict[str, Any]:
+    async def _take_turn(
+        self, instruction: dict[str, Any], request: Request | None
+    ) -> dict[str, Any]:
         async with self._turn:
+            if request is not None and request is not self._request:
+                raise TrainerGone("The training process has asked anew.")
             return await self._exchange(instruction)
 
     async def _exchange(self, instruction: dict[str, Any]) -> dict[str, Any]:
@@ -227,9 +241,9 @@ class Trainer:
                 hint="One training process per run and node; stop the other one first.",
             )
         self._admit(hello)
-        await _send(writer, self._welcome())
-        self._stream = (reader, writer)
+        self._stream = (reader, writer)  # before anything is awaited: there is one place
         try:
+            await _send(writer, self._welcome())
             while True:
                 self._take(await _receive(reader))
         finally:
@@ -242,6 +256,9 @@ class Trainer:
         if message.get("op") in ("begin", "sync", "end"):
             if message["op"] == "begin":
                 self._admit(message)
+            samples = message.get("samples", 0)
+            if type(samples) is not int or not 0 <= samples < _SAMPLES_LIMIT:
+                raise TrainingSocketError(f"{str(samples)[:40]} is no number of samples.")
             self._request = Request(message["op"], message, asyncio.get_running_loop().time())
             self._changed.notify()
         elif self._answer and not self._answer.done():

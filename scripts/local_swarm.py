@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
@@ -40,6 +40,12 @@ TRUST_DOMAIN = "local.example"
 RUN_NAME = "local"
 POOL_WEI = 1000 * 10**18
 _DAY_S = 86_400
+_IDENTITY = """[identity]
+source = "files"
+chain = "svid.pem"
+key = "svid_key.pem"
+bundle = "bundle.pem"
+"""
 
 
 def free_port() -> int:
@@ -51,10 +57,11 @@ def free_port() -> int:
 
 @dataclass
 class Site:
-    """One organization with one node: its folder, keys and processes."""
+    """One node of an organization: its folder, keys and processes."""
 
     party: int
     organization: str
+    node: str
     folder: Path
     port: int
     wallet: Signer
@@ -66,7 +73,7 @@ class Site:
     @property
     def spiffe_id(self) -> str:
         """The name of the node."""
-        return f"spiffe://{TRUST_DOMAIN}/org/{self.organization}/node/1"
+        return f"spiffe://{TRUST_DOMAIN}/org/{self.organization}/node/{self.node}"
 
     def status(self) -> dict[str, Any]:
         """What the agent says of itself; empty while it does not answer."""
@@ -111,7 +118,8 @@ class Site:
 class LocalSwarm:
     """``async with LocalSwarm(folder, …) as swarm``: chain, contracts and enrolled sites.
 
-    ``initial`` and ``validation`` are files; ``terms`` changes fields of the default terms.
+    ``initial`` and ``validation`` are files; an organization that is listed twice has two nodes;
+    those of ``late`` are enrolled by ``enroll``; ``terms`` changes fields of the default terms.
     """
 
     chain: Chain
@@ -125,16 +133,25 @@ class LocalSwarm:
         *,
         validation: Path | None = None,
         organizations: Sequence[str] = ("north", "south", "west"),
+        late: Collection[str] = (),
         **terms: Any,
     ) -> None:
         self.folder = folder
         self.initial, self.validation = initial, validation
         self.embedded = EmbeddedChain()
+        self._wallets: dict[str, Signer] = {}
+        self._parties = list(dict.fromkeys(organizations))
+        self._late = late
         self.sites = [
-            Site(party, name, folder / name, free_port(), new_key(), new_key())
-            for party, name in enumerate(organizations)
+            self._site(name, organizations[:k].count(name)) for k, name in enumerate(organizations)
         ]
         self.terms = replace(self._default_terms(), **terms)
+
+    def _site(self, name: str, before: int) -> Site:
+        folder = self.folder / (f"{name}-{before + 1}" if before else name)
+        node, party = str(before + 1), self._parties.index(name)
+        wallet = self._wallets.setdefault(name, new_key())
+        return Site(party, name, node, folder, free_port(), wallet, new_key())
 
     def _default_terms(self) -> Terms:
         return Terms(
@@ -178,44 +195,46 @@ class LocalSwarm:
         deployment = await deploy(self.chain, relayer, relayer.address, "Swarm", 10 * POOL_WEI)
         deployment.save(self.folder / "deployment.json")
         self.contracts = Contracts.at(self.chain, deployment)
-        agreement = await self._agree(relayer)
+        self._agreement = await self._agree(relayer)
         for site in self.sites:
-            await self._enroll(agreement, site, relayer)
-        self.run_id = await self._create_run(agreement, relayer)
+            if site.organization not in self._late:
+                await self.enroll(site)
+        self.run_id = await self._create_run(self._agreement, relayer)
         await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
         rewards = self.contracts.rewards
         await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
         await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
-        self._write_settings(agreement, rpc_url)
+        self._write_settings(self._agreement, rpc_url)
 
     async def _agree(self, relayer: Signer) -> bytes:
         now = int(time.time())
-        parties = tuple(Party(site.organization, site.wallet.address, 1) for site in self.sites)
+        parties = tuple(Party(name, self._wallets[name].address, 1) for name in self._parties)
         agreement = Agreement(
             bytes(32), "a local trial", TRUST_DOMAIN, now - 60, now + _DAY_S, self.terms, parties
         )
         domain = self.contracts.domains.consortium
-        signatures = [sign(domain, agreement, site.wallet) for site in self.sites]
+        signatures = [sign(domain, agreement, self._wallets[name]) for name in self._parties]
         await self.contracts.consortium.activate(agreement, signatures, signer=relayer)
         return struct_hash(agreement)
 
-    async def _enroll(self, agreement: bytes, site: Site, relayer: Signer) -> None:
+    async def enroll(self, site: Site) -> None:
+        """Have a node in the next snapshot."""
         enrollment = Enrollment(
-            agreement=agreement,
+            agreement=self._agreement,
             party=site.party,
-            node="1",
+            node=site.node,
             key=site.key.address,
             url=f"https://127.0.0.1:{site.port}",
             may_lead=True,
             deadline=int(time.time()) + _DAY_S,
-            nonce=0,
+            nonce=int(site.node) - 1,
         )
         domain = self.contracts.domains.consortium
         await self.contracts.consortium.enroll(
             enrollment,
             sign(domain, enrollment, site.wallet),
             sign(domain, enrollment, site.key),
-            signer=relayer,
+            signer=self.embedded.deployer,
         )
 
     async def _create_run(self, agreement: bytes, relayer: Signer) -> bytes:
@@ -253,9 +272,7 @@ class LocalSwarm:
             if self.validation:
                 lines["validation"] = str(self.validation.absolute())
             text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
-            text += f"listen_port = {site.port}\n"
-            text += '[identity]\nsource = "files"\nchain = "svid.pem"\nkey = "svid_key.pem"\n'
-            text += 'bundle = "bundle.pem"\n'
+            text += f"listen_port = {site.port}\n{_IDENTITY}"
             (site.folder / "agent.toml").write_text(text)
 
     async def wait(self, what: str, done: Callable[[], bool], timeout_s: float) -> None:

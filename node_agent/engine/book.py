@@ -2,17 +2,17 @@
 
 What is in the book can be relied upon: it belongs to this round and ``prev``, was signed by the
 registered key of a member of the snapshot, and is the first of its kind by that member (a second,
-different one is kept out: see ``contradictions``). No clock, no network, no disk in here.
+different one is kept out: see ``contradictions``). One member can only put so much into it. No
+clock, no network, no disk in here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from contracts.errors import MessageError
 from contracts.messages import (
     Attestation,
     Holdings,
@@ -20,18 +20,23 @@ from contracts.messages import (
     Roster,
     Update,
     digest,
-    from_json,
-    recover,
     struct_hash,
     to_json,
-    updates_root,
 )
+from node_agent.engine.checks import Checks
 from node_agent.engine.context import RoundContext
-from node_agent.engine.rosters import NO_ROSTER, Signed, members_after
+from node_agent.engine.rosters import (
+    NO_ROSTER,
+    Closed,
+    Signed,
+    check_roster,
+    lineage,
+    roster_envelope,
+)
 from node_agent.errors import MessageRefused
 from node_agent.peers.protocol import Envelope, Peer
 
-T = TypeVar("T", Update, Holdings, Attestation, Refusal, Roster)
+T = TypeVar("T", Update, Holdings, Refusal)
 
 
 @dataclass(slots=True)
@@ -50,13 +55,18 @@ class Book:
         self.leaders = leaders
         self.ready: set[int] = set()
         self.updates: dict[int, Signed[Update]] = {}
-        self.rosters: dict[int, Signed[Roster]] = {}
+        self.rosters: dict[int, Closed] = {}
+        """The first of each term: the one that this node plays by."""
+        self.closed: dict[bytes, Closed] = {}
+        """By root; also others that a leader signed, as far as some node plays by them."""
         self.holdings: dict[int, dict[int, Signed[Holdings]]] = {}
         self.tallies: dict[bytes, Tally] = {}
         self.proposals: dict[int, Attestation] = {}
         self.refusals: dict[int, dict[int, Signed[Refusal]]] = {}
         self.contradictions: Counter[int] = Counter()
-        self._seen: dict[str, Envelope] = {}
+        self._attested: dict[tuple[int, int], bytes] = {}
+        self._checks = Checks(context)
+        self.last_term = self._checks.last_term
 
     def leader(self, term: int) -> Peer:
         """The node that term belongs to."""
@@ -66,74 +76,36 @@ class Book:
 
     def add(self, envelope: Envelope, sender: Peer | None = None) -> bool:
         """Enter a message; False when it was known already. ``sender``: who handed it to us."""
-        if envelope.kind == "ready":
-            return self._add_ready(sender)
-        identity = f"{envelope.kind}/{envelope.registration}/{envelope.signature}"
-        if identity in self._seen:
-            return False
-        signer = self.context.by_registration.get(envelope.registration)
-        if signer is None:
-            raise MessageRefused(
-                f"registration {envelope.registration} is not in this round's snapshot"
-            )
-        try:
-            new = self._enter(envelope, signer)
-        except MessageError as error:
-            raise MessageRefused(f"malformed {envelope.kind}: {error}") from error
-        if new:
-            self._seen[identity] = envelope
-        return new
-
-    def envelopes(self) -> list[Envelope]:
-        """Everything in the book, for a peer that catches up."""
-        return list(self._seen.values())
-
-    def _enter(self, envelope: Envelope, signer: Peer) -> bool:
         match envelope.kind:
+            case "ready":
+                return self._add_ready(sender)
             case "update":
-                return self._add_update(self._checked(Update, envelope.message, envelope, signer))
+                update = self._checks.read(Update, envelope)
+                return self._first(self.updates, update)
             case "roster":
-                return self._add_roster(envelope, signer)
+                return self._add_roster(envelope)
             case "holdings":
-                signed = self._checked(Holdings, envelope.message, envelope, signer)
-                held = self.holdings.setdefault(signed.message.term, {})
-                return self._first(held, signer.registration, signed)
+                held = self._checks.read(Holdings, envelope)
+                return self._first(self.holdings.setdefault(held.message.term, {}), held)
             case "attestation":
-                return self._add_attestation(
-                    self._checked(Attestation, envelope.message, envelope, signer)
-                )
+                return self._add_attestation(self._checks.read(Attestation, envelope))
             case "refusal":
-                refusal = self._checked(Refusal, envelope.message, envelope, signer)
-                refused = self.refusals.setdefault(refusal.message.term, {})
-                return self._first(refused, signer.registration, refusal)
+                refusal = self._checks.read(Refusal, envelope)
+                return self._first(self.refusals.setdefault(refusal.message.term, {}), refusal)
             case _:
                 raise MessageRefused(f"a {envelope.kind} is not a message of a round")
 
-    def _checked(
-        self, kind: type[T], body: dict[str, Any], envelope: Envelope, signer: Peer
-    ) -> Signed[T]:
-        message = from_json(kind, body)
-        context = self.context
-        if message.run_id != context.run_id or message.round != context.round:
-            raise MessageRefused("the message belongs to another run or round")
-        if message.prev != context.prev:
-            raise MessageRefused("the message names another predecessor (prev)")
-        if getattr(message, "registration", signer.registration) != signer.registration:
-            raise MessageRefused("the message names another node than its signer")
-        signature = bytes.fromhex(envelope.signature[2:])
-        if recover(context.domain, message, signature) != signer.key:
-            raise MessageRefused(f"the signature is not that of {signer.spiffe_id}")
-        return Signed(message, signer.registration, envelope.signature)
-
-    def _first(self, table: dict[int, Signed[T]], key: int, signed: Signed[T]) -> bool:
-        known = table.get(key)
+    def _first(self, table: dict[int, Signed[T]], signed: Signed[T]) -> bool:
+        known = table.get(signed.registration)
         if known is None:
-            table[key] = signed
-            return True
-        if known.message != signed.message:
-            self.contradictions[signed.registration] += 1
-            raise MessageRefused(f"registration {signed.registration} has signed otherwise before")
-        return False
+            table[signed.registration] = signed
+        elif known.message != signed.message:
+            raise self._contradiction(signed.registration)
+        return known is None
+
+    def _contradiction(self, registration: int) -> MessageRefused:
+        self.contradictions[registration] += 1
+        return MessageRefused(f"registration {registration} has signed otherwise before")
 
     def _add_ready(self, sender: Peer | None) -> bool:
         if sender is None or self.context.round != 0 or sender.registration in self.ready:
@@ -141,17 +113,12 @@ class Book:
         self.ready.add(sender.registration)
         return True
 
-    def _add_update(self, signed: Signed[Update]) -> bool:
-        if signed.message.samples < self.context.terms.min_samples:
-            raise MessageRefused(
-                f"an update from {signed.message.samples} samples; "
-                f"the terms ask for {self.context.terms.min_samples}"
-            )
-        return self._first(self.updates, signed.registration, signed)
-
     def _add_attestation(self, signed: Signed[Attestation]) -> bool:
         attestation, signer = signed.message, signed.registration
         key = digest(self.context.domain, attestation)
+        known = self._attested.setdefault((signer, attestation.term), key)
+        if known != key:
+            raise self._contradiction(signer)
         tally = self.tallies.setdefault(key, Tally(attestation))
         if signer in tally.signatures:
             return False
@@ -160,62 +127,91 @@ class Book:
             self.proposals.setdefault(attestation.term, attestation)
         return True
 
-    def _add_roster(self, envelope: Envelope, signer: Peer) -> bool:
-        body = envelope.message
-        if set(body) != {"roster", "updates", "holdings", "earlier"}:
-            raise MessageRefused("a roster comes with its updates, holdings and earlier rosters")
-        signed = self._checked(Roster, body["roster"], envelope, signer)
-        roster = signed.message
-        if self.leader(roster.term).registration != signer.registration:
-            raise MessageRefused(f"term {roster.term} is not led by {signer.spiffe_id}")
-        for kind in ("updates", "holdings", "earlier"):
-            for item in body[kind]:
-                self.add(Envelope.from_json(item))
-        self._check_members(roster, body)
-        return self._first(self.rosters, roster.term, signed)
+    # -- entering rosters
 
-    def _check_members(self, roster: Roster, body: dict[str, Any]) -> None:
-        order = [p.registration for p in self.context.members if p.registration in self.updates]
-        if not roster.members or list(roster.members) != [
-            number for number in order if number in set(roster.members)
-        ]:
-            raise MessageRefused("the roster's members are not committed nodes in SPIFFE ID order")
-        if self.updates_root(roster.members) != roster.updates_root:
-            raise MessageRefused("the roster's root does not fit the members' commits")
-        if roster.term == 0:
-            return
-        evidence = {
-            item["registration"]: self.holdings[roster.term][item["registration"]].message
-            for item in body["holdings"]
-            if item["registration"] in self.holdings.get(roster.term, {})
-        }
-        if len(self.context.parties_of(evidence)) < self.context.majority:
-            raise MessageRefused("a later term's roster needs holdings of more than half")
-        bound = members_after(self.context, evidence, self.roster_roots())
-        if bound is not None and bound != tuple(roster.members):
-            raise MessageRefused("the roster departs from what an earlier leader had opened")
+    def _add_roster(self, envelope: Envelope) -> bool:
+        """Check a roster with all it came with.
+
+        Its commits and holdings are entered as well, but where their signers contradict what is in
+        the book already, that is no fault of the roster's.
+        """
+        found = dict(self.closed)
+        commits = self._commits(envelope)
+        for each in _nested(envelope, "earlier", limit=self.last_term):
+            if _nested(each, "earlier", limit=self.last_term):
+                raise MessageRefused("earlier rosters do not nest")
+            earlier = self._closed(each, commits | self._commits(each), found)
+            found[earlier.root] = earlier
+        closed = self._closed(envelope, commits, found)
+        if closed.root in self.closed:
+            return False
+        if closed.roster.term in self.rosters and not self._named(closed.root):
+            raise self._contradiction(closed.signed.registration)
+        for each_closed in lineage([closed]):
+            self.closed.setdefault(each_closed.root, each_closed)
+            self.rosters.setdefault(each_closed.roster.term, each_closed)
+        return True
+
+    def _closed(
+        self,
+        envelope: Envelope,
+        commits: Mapping[int, Signed[Update]],
+        earlier: Mapping[bytes, Closed],
+    ) -> Closed:
+        signed = self._checks.read(Roster, envelope, envelope.message["roster"])
+        roster, root = signed.message, struct_hash(signed.message)
+        if root in earlier:
+            return earlier[root]
+        if self.leader(roster.term).registration != signed.registration:
+            raise MessageRefused(f"term {roster.term} is not led by {signed.registration}")
+        updates = {n: commits[n] for n in roster.members if n in commits}
+        evidence = {}
+        for each in _nested(envelope, "holdings", limit=len(self.context.members)):
+            held = self._checks.read(Holdings, each)
+            evidence[held.registration] = held
+            self._offer(self.holdings.setdefault(held.message.term, {}), held)
+        check_roster(self.context, roster, updates, evidence, earlier)
+        roots = {held.message.roster_root for held in evidence.values()} - {NO_ROSTER}
+        rests_on = tuple(earlier[each] for each in sorted(roots)) if roster.term else ()
+        return Closed(root, signed, updates, evidence, rests_on)
+
+    def _commits(self, envelope: Envelope) -> dict[int, Signed[Update]]:
+        commits = {}
+        for each in _nested(envelope, "updates", limit=len(self.context.members)):
+            update = self._checks.read(Update, each)
+            commits[update.registration] = update
+            self._offer(self.updates, update)
+        return commits
+
+    def _named(self, root: bytes) -> bool:
+        """Has any node said that it plays by this roster?"""
+        return any(
+            held.message.roster_root == root
+            for table in self.holdings.values()
+            for held in table.values()
+        )
+
+    def _offer(self, table: dict[int, Signed[T]], signed: Signed[T]) -> None:
+        known = table.setdefault(signed.registration, signed)
+        if known.message != signed.message:
+            self.contradictions[signed.registration] += 1
 
     # -- asking
 
-    def updates_root(self, members: Iterable[int]) -> bytes:
-        """keccak256 over the digests of these members' updates, in their order."""
-        domain = self.context.domain
-        return updates_root([digest(domain, self.updates[n].message) for n in members])
+    def evidence(self, term: int) -> dict[int, Signed[Holdings]]:
+        """Holdings of a term that a roster can rest on: those whose roster is known here."""
+        return {n: held for n, held in self.holdings.get(term, {}).items() if self._known(held)}
 
-    def roster_roots(self) -> dict[bytes, Roster]:
-        """Known rosters by their root."""
-        return {struct_hash(signed.message): signed.message for signed in self.rosters.values()}
+    def unknown(self, term: int) -> list[int]:
+        """Nodes that play by a roster which is not known here."""
+        return [n for n, held in self.holdings.get(term, {}).items() if not self._known(held)]
 
-    def roster(self, term: int) -> Roster | None:
-        """The roster of a term, if its leader's has arrived."""
-        signed = self.rosters.get(term)
-        return signed.message if signed else None
+    def _known(self, held: Signed[Holdings]) -> bool:
+        return held.message.roster_root in (NO_ROSTER, *self.closed)
 
-    def latest_roster_root(self) -> bytes:
-        """Root of the known roster of the highest term; zeros when there is none."""
-        if not self.rosters:
-            return NO_ROSTER
-        return struct_hash(self.rosters[max(self.rosters)].message)
+    def latest(self) -> Closed | None:
+        """The roster of the highest term that this node plays by."""
+        return self.rosters[max(self.rosters)] if self.rosters else None
 
     def has_quorum(self, registrations: Iterable[int]) -> bool:
         """Do these nodes belong to a quorum of organizations?"""
@@ -227,10 +223,7 @@ class Book:
 
     def sealable(self) -> Tally | None:
         """An attestation that a quorum of organizations has signed."""
-        for tally in self.tallies.values():
-            if self.has_quorum(tally.signatures):
-                return tally
-        return None
+        return next((t for t in self.tallies.values() if self.has_quorum(t.signatures)), None)
 
     def refused(self, term: int) -> bool:
         """Have more than half of the organizations refused the term's proposal?"""
@@ -238,37 +231,48 @@ class Book:
 
     def term_of_majority(self) -> int:
         """The highest term that more than half of the organizations say they have reached."""
-        reached = [
-            term
-            for term in self.holdings
-            if self.has_majority(n for t in self.holdings if t >= term for n in self.holdings[t])
-        ]
-        return max(reached, default=0)
+        reached: set[int] = set()
+        for term in sorted(self.holdings, reverse=True):
+            reached.update(self.holdings[term])
+            if self.has_majority(reached):
+                return term
+        return 0
+
+    def opens(self, root: bytes, own: int) -> bool:
+        """May others read this file: a rostered update, or a merge that ``own`` or many signed?"""
+        return any(
+            each.message.root == root for c in self.closed.values() for each in c.updates.values()
+        ) or any(
+            tally.attestation.merged_root == root
+            and (own in tally.signatures or self.has_quorum(tally.signatures))
+            for tally in self.tallies.values()
+        )
 
     # -- telling
 
-    def roster_envelope(self, term: int) -> Envelope | None:
-        """The term's roster as its leader sent it, for a peer that has not seen it."""
-        signed = self.rosters.get(term)
-        if signed is None:
-            return None
-        return self._seen.get(f"roster/{signed.registration}/{signed.signature}")
+    def envelopes(self) -> list[Envelope]:
+        """Everything in the book, for a peer that catches up."""
+        covered = {e.root for closed in self.closed.values() for e in lineage(closed.earlier)}
+        tables = [self.updates, *self.holdings.values(), *self.refusals.values()]
+        return [
+            *(signed.envelope for table in tables for signed in table.values()),  # type: ignore[attr-defined]  # of mixed message types
+            *(roster_envelope(c) for root, c in self.closed.items() if root not in covered),
+            *(
+                Envelope("attestation", to_json(tally.attestation), signature, signer)
+                for tally in self.tallies.values()
+                for signer, signature in tally.signatures.items()
+            ),
+        ]
 
-    def roster_body(self, roster: Roster) -> dict[str, Any]:
-        """A roster with what others need to check it."""
-        return {
-            "roster": to_json(roster),
-            "updates": [self._of("update", self.updates[n]).to_json() for n in roster.members],
-            "holdings": [
-                self._of("holdings", signed).to_json()
-                for signed in self.holdings.get(roster.term, {}).values()
-            ],
-            "earlier": [
-                envelope.to_json()
-                for term in sorted(self.rosters)
-                if term < roster.term and (envelope := self.roster_envelope(term))
-            ],
-        }
 
-    def _of(self, kind: str, signed: Signed[Any]) -> Envelope:
-        return self._seen[f"{kind}/{signed.registration}/{signed.signature}"]
+_ROSTER_KEYS = frozenset({"roster", "updates", "holdings", "earlier"})
+
+
+def _nested(envelope: Envelope, name: str, *, limit: int) -> list[Envelope]:
+    """The envelopes within a roster's envelope. ``MessageRefused``."""
+    if envelope.kind != "roster" or set(envelope.message) != _ROSTER_KEYS:
+        raise MessageRefused("a roster comes with its updates, holdings and earlier rosters")
+    items = envelope.message[name]
+    if not isinstance(items, list) or len(items) > limit:
+        raise MessageRefused(f"the roster's {name} are not a list of at most {limit} messages")
+    return [Envelope.from_json(item) for item in items]

@@ -173,7 +173,7 @@ class RunChain:
             raise
         return receipt.transaction
 
-    async def reopen_if_stalled(self, context: RoundContext) -> None:
+    async def reopen_if_stalled(self) -> None:
         """Ask the contract to open the round anew; it refuses until ``stallTime`` has passed."""
         try:
             await self.contracts.training.reopen(self.run_id, signer=self._signer)

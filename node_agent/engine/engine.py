@@ -15,14 +15,15 @@ from node_agent.engine.chain import RunOver
 from node_agent.engine.context import RoundContext
 from node_agent.engine.node import Node
 from node_agent.engine.round import Round
-from node_agent.errors import MessageRefused, PeerError
+from node_agent.errors import MessageRefused
 from node_agent.peers.protocol import PROTOCOL, Envelope, Peer
 from node_agent.trainer import TrainerGone
 
 log = logging.getLogger(__name__)
 
 _EARLY_PER_PEER = 16  # messages of a round that we have not seen opened yet
-_CATCH_UP_TIMEOUT_S = 3.0
+_LET_GO_S = 10.0
+_REOPEN_AGAIN_S = 5.0
 _TELL_EVERY_S = 5.0
 
 
@@ -36,7 +37,8 @@ class Engine:
         self._past: list[Round] = []
         self._over: RunOver | None = None
         self._early: dict[str, list[tuple[Peer, Envelope]]] = defaultdict(list)
-        self._first = True
+        self._expected = -1
+        """The round that we see from its opening on; what was said in another one is asked for."""
 
     async def run(self) -> RunOver:
         """Play until the run is finished; returns its end."""
@@ -64,23 +66,23 @@ class Engine:
             log.info("Not in the snapshot of round %d: waiting for the next one.", context.round)
             await self._node.chain.moved_on(context)
             return
-        sits_out = await self._catch_up(context) if self._first else False
-        self._first = False
-        current = Round(self._node, context, sits_out=sits_out)
+        missed = context.round != self._expected
+        self._expected = context.round + 1
+        current = Round(self._node, context)
         self._round = current
-        self._enter_early(context, current)
+        await self._enter_early(context, current)
+        if missed:
+            await current.catch_up(self._node.others(context))
         play = asyncio.ensure_future(current.play())
         moved = asyncio.ensure_future(self._node.chain.moved_on(context))
-        stalled = asyncio.ensure_future(self._reopen_when_stalled(context))
+        stalled = asyncio.ensure_future(self._reopen_when_stalled(current))
         try:
             await asyncio.wait({play, moved}, return_when=asyncio.FIRST_COMPLETED)
             if play.done():
                 play.result()
             await moved
             if current.agreed:
-                # Our own training process gets its model before the next round takes it over.
-                released = asyncio.ensure_future(current.released.wait())
-                await asyncio.wait({play, released}, return_when=asyncio.FIRST_COMPLETED)
+                await self._let_go(current, play)
         finally:
             for task in (play, moved, stalled):
                 task.cancel()
@@ -91,12 +93,27 @@ class Engine:
         self._past = [current, *self._past[:1]]
         self._node.store.forget_before(context.round)
 
-    async def _reopen_when_stalled(self, context: RoundContext) -> None:
-        """A round without a seal for ``stallTime`` is opened again, by whoever notices first."""
+    async def _let_go(self, current: Round, play: asyncio.Future[None]) -> None:
+        """Our own training process gets its model before the next round takes it over.
+
+        Not at any price: that model may be lost, or not be the one that was recorded.
+        """
+        released = asyncio.ensure_future(current.released.wait())
+        both: set[asyncio.Future[Any]] = {play, released}
+        await asyncio.wait(both, timeout=_LET_GO_S, return_when=asyncio.FIRST_COMPLETED)
+        released.cancel()
+
+    async def _reopen_when_stalled(self, current: Round) -> None:
+        """A round without a seal for ``stallTime`` is opened again, by whoever notices first.
+
+        Not one that a quorum has agreed on: its seal only waits for the chain.
+        """
+        await asyncio.sleep(current.context.terms.stall_time)
         while True:
-            await asyncio.sleep(context.terms.stall_time)
-            with suppress(ChainError):
-                await self._node.chain.reopen_if_stalled(context)
+            if not current.agreed:
+                with suppress(ChainError):
+                    await self._node.chain.reopen_if_stalled()
+            await asyncio.sleep(_REOPEN_AGAIN_S)  # the chain's clock may be behind ours
 
     async def _finish(self, over: RunOver) -> None:
         """Hand the training process the final model, whenever it asks."""
@@ -127,30 +144,13 @@ class Engine:
                     }
                 )
 
-    async def _catch_up(self, context: RoundContext) -> bool:
-        """Ask the others what was said so far. True if they hold words of ours that we forgot."""
-        known = {e.signature for e in self._node.journal.signed_for(context.prev_hex)}
-        forgot = False
-
-        async def ask(peer: Peer) -> None:
-            nonlocal forgot
-            with suppress(PeerError):
-                for envelope in await self._node.client.held(
-                    peer, context.run_hex, context.prev_hex, _CATCH_UP_TIMEOUT_S
-                ):
-                    own = envelope.registration == self._node.registration
-                    forgot |= own and envelope.signature not in known
-                    self._early[context.prev_hex].append((peer, envelope))
-
-        await asyncio.gather(*map(ask, self._node.others(context)))
-        return forgot
-
-    def _enter_early(self, context: RoundContext, current: Round) -> None:
+    async def _enter_early(self, context: RoundContext, current: Round) -> None:
         for sender, envelope in self._early.pop(context.prev_hex, []):
             try:
                 current.receive(envelope, sender)
             except MessageRefused as refused:
                 log.info("Early message of %s refused: %s", sender.spiffe_id, refused)
+            await asyncio.sleep(0)
         self._early.clear()
 
     # -- inbox

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from contracts.messages import Roster, Update
-from node_agent.engine.book import Book
+from contracts.messages import Update
 from node_agent.engine.context import RoundContext
 from node_agent.engine.headers import merged_metadata, update_metadata
+from node_agent.engine.hedge import first_success
 from node_agent.engine.node import Node
+from node_agent.engine.rosters import Closed, roster_envelope
 from node_agent.engine.rows import merge_weights
 from node_agent.errors import ParameterError, PeerError
 from node_agent.merge.mean import merge
+from node_agent.parameters import header
 from node_agent.parameters.check import Reason, Reject, check_update
 from node_agent.parameters.format import ParameterFile
 from node_agent.peers.protocol import Peer
@@ -23,6 +28,8 @@ from node_agent.peers.protocol import Reason as PeerReason
 log = logging.getLogger(__name__)
 
 _SWEEP_PAUSE_S = 0.2  # between two rounds of asking everybody for a file nobody could give
+_HEDGE_AFTER = 0.25  # of a term's time: then another source is asked for the same file as well
+_SIZE_SLACK_BYTES = 64 << 10  # of a file that is wrong; what is longer is not worth fetching
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +47,46 @@ class Merged:
     """(registration, reason code) of rostered updates that were left out, ascending."""
 
 
-async def fetch_update(
-    node: Node, context: RoundContext, book: Book, roster: Roster, member: int
-) -> Path:
-    """A rostered update, from its node or from whoever has it; asks on until the term ends."""
-    update = book.updates[member].message
+async def fetch_updates(node: Node, context: RoundContext, closed: Closed) -> list[Reject | None]:
+    """Fetch and check a roster's files; why each must be left out, in the roster's order.
+
+    Asks on for what nobody gives until the caller's time is up.
+    """
+    return await asyncio.gather(
+        *(_fetch_and_check(node, context, closed, member) for member in closed.roster.members)
+    )
+
+
+async def _fetch_and_check(
+    node: Node, context: RoundContext, closed: Closed, member: int
+) -> Reject | None:
+    peer, update = context.by_registration[member], closed.updates[member].message
+    metadata = update_metadata(context, peer.spiffe_id)
+    expected = len(header.encode(node.schema, metadata)) + sum(
+        spec.size for spec in node.schema.values()
+    )
+    if update.size > expected + _SIZE_SLACK_BYTES:
+        return Reject(Reason.SCHEMA, f"it has {update.size} bytes, the model {expected}")
     path = node.store.path(context.round, update.root)
-    others = [n for n in roster.members if n not in (member, node.registration)]
-    sources = [context.by_registration[n] for n in (member, *others) if n != node.registration]
     while not path.exists():
-        for peer in sources:
-            if await _fetch_from(node, context, book, roster, peer, update, path):
-                return path
-        await asyncio.sleep(_SWEEP_PAUSE_S)
-    return path
+        if not await _fetch(node, context, closed, member, path):
+            await asyncio.sleep(_SWEEP_PAUSE_S)
+    return await asyncio.to_thread(_check, node, path, metadata)
+
+
+async def _fetch(
+    node: Node, context: RoundContext, closed: Closed, member: int, path: Path
+) -> bool:
+    """Ask its node, then whoever may have it; a source that is slow gets company."""
+    update = closed.updates[member].message
+    others = [n for n in closed.roster.members if n != member]
+    sources = [context.by_registration[n] for n in (member, *others) if n != node.registration]
+    attempts = [partial(_fetch_from, node, context, closed, peer, update, path) for peer in sources]
+    return await first_success(attempts, _HEDGE_AFTER * context.terms.leader_timeout / 1000)
 
 
 async def _fetch_from(
-    node: Node,
-    context: RoundContext,
-    book: Book,
-    roster: Roster,
-    peer: Peer,
-    update: Update,
-    path: Path,
+    node: Node, context: RoundContext, closed: Closed, peer: Peer, update: Update, path: Path
 ) -> bool:
     for _ in range(2):
         try:
@@ -72,60 +95,56 @@ async def _fetch_from(
             )
             return True
         except PeerError as error:
-            envelope = book.roster_envelope(roster.term)
-            if error.reason != PeerReason.NOT_FOUND or envelope is None:
+            if error.reason != PeerReason.NOT_FOUND:
                 log.info("Update %s not from %s: %s", path.stem[:12], peer.spiffe_id, error)
                 return False
-            # It may not have seen yet that the roster is closed: show it, and ask once more.
-            try:
-                await node.client.send(peer, envelope, node.message_timeout_s)
-            except PeerError:
-                return False
+        # It may not have seen yet that the roster is closed: show it, and ask once more.
+        try:
+            await node.client.send(peer, roster_envelope(closed), node.message_timeout_s)
+        except PeerError:
+            return False
     return False
 
 
-async def merge_roster(node: Node, context: RoundContext, book: Book, roster: Roster) -> Merged:
-    """Merge a roster whose files are all here."""
-    accepted: list[tuple[Peer, Path]] = []
-    rejects: list[tuple[int, int]] = []
-    paths = [node.store.path(context.round, book.updates[n].message.root) for n in roster.members]
-    checks = await asyncio.gather(
-        *(
-            asyncio.to_thread(_check, node, context, context.by_registration[n], path)
-            for n, path in zip(roster.members, paths, strict=True)
-        )
-    )
-    for number, path, reject in zip(roster.members, paths, checks, strict=True):
-        peer = context.by_registration[number]
-        if reject is None:
-            accepted.append((peer, path))
-        else:
-            log.warning("The update of %s is left out: %s", peer.spiffe_id, reject.text)
-            rejects.append((number, int(reject.reason)))
-    peers = tuple(peer for peer, _ in accepted)
-    files = tuple(path for _, path in accepted)
-    samples = {peer.registration: book.updates[peer.registration].message.samples for peer in peers}
-    if not accepted:
-        # Nothing to merge: the model stays what it was, and the row is void.
-        base = await node.model(context, context.base_root)
-        return Merged(context.base_root, base, (), (), (), {}, tuple(sorted(rejects)))
-    weights = tuple(merge_weights(context, peers))
-    root, path = await asyncio.to_thread(_merge, node, context, files, weights)
-    return Merged(root, path, peers, files, weights, samples, tuple(sorted(rejects)))
-
-
-def _check(node: Node, context: RoundContext, peer: Peer, path: Path) -> Reject | None:
+def _check(node: Node, path: Path, metadata: dict[str, str]) -> Reject | None:
     try:
         file = ParameterFile.open(path)
     except ParameterError as error:
         return Reject(Reason.HEADER, str(error))
-    return check_update(file, node.schema, update_metadata(context, peer.spiffe_id))
+    return check_update(file, node.schema, metadata)
+
+
+async def merge_roster(
+    node: Node, context: RoundContext, closed: Closed, checks: Sequence[Reject | None]
+) -> Merged:
+    """Merge a roster whose files are all here, without those that ``checks`` leaves out."""
+    peers: list[Peer] = []
+    rejects: list[tuple[int, int]] = []
+    for number, reject in zip(closed.roster.members, checks, strict=True):
+        peer = context.by_registration[number]
+        if reject is None:
+            peers.append(peer)
+        else:
+            log.warning("The update of %s is left out: %s", peer.spiffe_id, reject.text)
+            rejects.append((number, int(reject.reason)))
+    rejected = tuple(sorted(rejects))
+    if not peers:
+        # Nothing to merge: the model stays what it was, and the row is void.
+        base = await node.model(context, context.base_root)
+        return Merged(context.base_root, base, (), (), (), {}, rejected)
+    updates = [closed.updates[peer.registration].message for peer in peers]
+    files = tuple(node.store.path(context.round, update.root) for update in updates)
+    weights = tuple(merge_weights(context, peers))
+    samples = {update.registration: update.samples for update in updates}
+    root, path = await asyncio.to_thread(_merge, node, context, files, weights)
+    return Merged(root, path, tuple(peers), files, weights, samples, rejected)
 
 
 def _merge(
     node: Node, context: RoundContext, files: tuple[Path, ...], weights: tuple[int, ...]
 ) -> tuple[bytes, Path]:
-    scratch = node.store.scratch(context.round, "merging")
+    # A name of its own: a thread cannot be cancelled, and may go on beside the next term's merge.
+    scratch = node.store.scratch(context.round, f"merging-{secrets.token_hex(8)}")
     written = merge(
         [ParameterFile.open(path) for path in files], weights, scratch, merged_metadata(context)
     )

@@ -17,7 +17,9 @@ def ranking(
     choose his rank before the model it depends on exists. The first node of every organization
     comes before any organization's second, so a dead site costs one term, not one per node.
     """
-    eligible = [peer for peer in members if peer.may_lead]
+    everyone = list(members)
+    # Where nobody may, everybody does: a run without leaders would stand still.
+    eligible = [peer for peer in everyone if peer.may_lead] or everyone
     seats: dict[int, list[Peer]] = {}
     for peer in sorted(eligible, key=lambda peer: peer.spiffe_id):
         seats.setdefault(peer.party, []).append(peer)

@@ -12,7 +12,7 @@ from contracts.messages import Attestation, unpack_shares
 from metering.agreement import Measurement, agrees
 from metering.contribution import GAUSS_LEGENDRE, efficiency_gap, scores
 from metering.errors import MeteringError
-from metering.fixed import LOSS_LIMIT_E9, metric_to_fixed, to_fixed
+from metering.fixed import LOSS_LIMIT_E9, METRIC_LIMIT_E9, SCALE, metric_to_fixed, to_fixed
 from metering.split import Row
 from node_agent.engine.context import RoundContext
 from node_agent.engine.exchange import Merged
@@ -25,6 +25,7 @@ from node_agent.trainer import Evaluation, TrainerGone
 
 log = logging.getLogger(__name__)
 
+_WITHIN = 1 - 1e-9  # of the largest number that fits: floats that large are coarse
 _GAP_LIMIT = 0.01  # of the loss difference; above it the path is sampled at more points
 
 
@@ -38,6 +39,10 @@ class Measured:
     shares: Row
     evaluate_s: float
     score_s: float
+    parties: frozenset[int]
+    """The organizations whose updates went in."""
+    metered: bool
+    """Do shares come from scores? Otherwise every node computes exactly the same row."""
 
 
 async def measure(node: Node, context: RoundContext, merged: Merged) -> Measured:
@@ -69,24 +74,36 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
         started = loop.time()
         phi = await asyncio.to_thread(_scores, gradient, base, merged)
         score_s += loop.time() - started
+        if not all(map(isfinite, phi)):
+            # One absurd update can do this: the round pays nobody, and goes on.
+            phi = None
+            break
         if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= _GAP_LIMIT:
             break
     void = not merged.peers or (metered and phi is None)
     shares = () if void else row(context, merged.peers, merged.samples, phi)
-    return Measured(*_fixed(evaluation), shares, evaluate_s, score_s)
+    parties = frozenset(peer.party for peer in merged.peers)
+    return Measured(*_fixed(evaluation), shares, evaluate_s, score_s, parties, metered)
 
 
 def _fixed(evaluation: Evaluation) -> tuple[int, int, int]:
+    metric = evaluation.metric if isfinite(evaluation.metric) else 0.0
+    limit = METRIC_LIMIT_E9 / SCALE * _WITHIN
     return (
         _loss_e9(evaluation.loss_before),
         _loss_e9(evaluation.loss_after),
-        metric_to_fixed(evaluation.metric if isfinite(evaluation.metric) else 0.0),
+        metric_to_fixed(max(-limit, min(limit, metric))),
     )
 
 
 def _loss_e9(loss: float) -> int:
-    """A diverged model has the worst loss there is: the round is sealed, and pays nobody."""
-    return to_fixed(loss) if isfinite(loss) else LOSS_LIMIT_E9
+    """A diverged model has the worst loss there is: the round is sealed, and pays nobody.
+
+    It is no error of the training process's: anyone's update can make all sites' losses absurd.
+    """
+    if not isfinite(loss) or loss > LOSS_LIMIT_E9 / SCALE * _WITHIN:
+        return LOSS_LIMIT_E9
+    return to_fixed(loss)
 
 
 def _scores(gradient: Path, base: Path, merged: Merged) -> tuple[float, ...]:
@@ -96,19 +113,29 @@ def _scores(gradient: Path, base: Path, merged: Merged) -> tuple[float, ...]:
 
 
 def disagreement(
-    context: RoundContext, mine: Attestation, proposed: Attestation, *, void_allowed: bool
+    context: RoundContext,
+    measured: Measured,
+    mine: Attestation,
+    proposed: Attestation,
+    *,
+    void_allowed: bool,
 ) -> str | None:
     """Why this node will not sign the leader's proposal; None when it will.
 
     Roots and rejects must be equal, since all merged the same bytes; losses, metric and pay may
-    differ by the stated tolerance. ``void_allowed``: after two refused proposals a round without
-    pay is acceptable.
+    differ by the stated tolerance, but a row must be one that the contract takes: a round that
+    many signed and nobody can seal would stand still. ``void_allowed``: after two refused
+    proposals a round without pay is acceptable.
     """
     for name in ("roster_root", "merged_root", "rejects"):
         if getattr(mine, name) != getattr(proposed, name):
             return f"{name} differs from mine"
     if proposed.shares == b"" and context.round and void_allowed:
         mine = replace(mine, shares=b"")
+    elif not measured.metered and proposed.shares != mine.shares:
+        return "the shares differ from mine, though they are not metered"
+    elif proposed.shares and {p for p, _ in unpack_shares(proposed.shares)} != measured.parties:
+        return "the shares are not those of the organizations in the roster"
     best_e9 = min(context.best_loss_e9, proposed.loss_after)
     gain_e9 = context.initial_loss_e9 - best_e9
     difference = agrees(

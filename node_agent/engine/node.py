@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from contracts.messages import Struct, sign, to_json
 from node_agent.engine.chain import RunChain, RunOver
 from node_agent.engine.context import RoundContext
 from node_agent.engine.headers import merged_sizes
+from node_agent.engine.hedge import first_success
 from node_agent.engine.report import Reports
 from node_agent.engine.signals import Changed
 from node_agent.engine.store import Store
@@ -25,6 +27,8 @@ from node_agent.peers.protocol import Envelope, Peer, Reason, Traffic
 from node_agent.trainer import Request, Trainer
 
 log = logging.getLogger(__name__)
+
+_PATIENCE_S = 2.0  # with one source of a model; then the next is asked as well
 
 
 @dataclass(slots=True)
@@ -108,9 +112,12 @@ class Node:
             if path is not None:
                 return path
             destination = self.store.path(state.round, root)
-            for peer in self.others(state):
-                if await self._fetch_model(peer, state.round, root, destination):
-                    return destination
+            attempts = [
+                partial(self._fetch_model, peer, state.round, root, destination)
+                for peer in self.others(state)
+            ]
+            if await first_success(attempts, _PATIENCE_S):
+                return destination
             log.warning("No peer has the model %s yet; asking again.", root.hex()[:12])
             await asyncio.sleep(1.0)  # nobody tells us when a peer comes by a file
 

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
-from contracts.errors import ChainError
-from contracts.messages import (
-    Attestation,
-    Update,
-)
+from contracts.messages import Attestation, Update
 from node_agent.engine.book import Book, Tally
 from node_agent.engine.context import RoundContext
 from node_agent.engine.headers import update_metadata
 from node_agent.engine.leader import ranking
 from node_agent.engine.node import Node
 from node_agent.engine.report import RoundReport
+from node_agent.engine.sealing import post_again_and_again, turn_to_post_s
 from node_agent.engine.store import file_root
 from node_agent.engine.terms import Terms
-from node_agent.errors import MessageRefused, ParameterError
+from node_agent.errors import MessageRefused, ParameterError, PeerError
 from node_agent.parameters.check import check_update
 from node_agent.parameters.format import ParameterFile
 from node_agent.peers.protocol import Envelope, Peer
@@ -33,19 +30,14 @@ from node_agent.trainer import Request, TrainerGone
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-_POST_STAGGER_S = 1.0  # between the ranks' turns to post a seal that is still missing
+_CATCH_UP_TIMEOUT_S = 3.0
 
 
 class Round:
-    """One node's part in one round.
+    """One node's part in one round."""
 
-    ``sits_out``: others hold messages of ours for this round that our journal does not know (it
-    was restored from a backup), so anything signed now could contradict them.
-    """
-
-    def __init__(self, node: Node, context: RoundContext, *, sits_out: bool = False) -> None:
-        self.node, self.context, self.sits_out = node, context, sits_out
+    def __init__(self, node: Node, context: RoundContext) -> None:
+        self.node, self.context = node, context
         self.book = Book(
             context, ranking(context.run_id, context.round, context.base_root, context.members)
         )
@@ -55,24 +47,21 @@ class Round:
         self.agreed = False
         """A quorum signed: what is left is to hand the model over, and to post."""
         self.released = asyncio.Event()
+        self._living = 0
         self._trained_at: float | None = None
         self.terms = Terms(self)
 
     def opens(self, root: bytes) -> bool:
         """May peers read the file with this root from us?"""
-        rostered = {n for signed in self.book.rosters.values() for n in signed.message.members}
-        return (
-            root == self.context.base_root
-            or any(self.book.updates[n].message.root == root for n in rostered)
-            or any(tally.attestation.merged_root == root for tally in self.book.tallies.values())
-        )
+        return root == self.context.base_root or self.book.opens(root, self.node.registration)
 
     def receive(self, envelope: Envelope, sender: Peer | None) -> None:
         """Take a message of this round. ``MessageRefused``."""
         if not self.book.add(envelope, sender):
             return
         self.node.changed.notify()
-        if envelope.kind == "ready" and sender and self.node.registration in self.book.ready:
+        own = self.node.registration
+        if envelope.kind == "ready" and sender and own in self.book.ready - {sender.registration}:
             # It may have come up after we said so: tell it again, which it answers no more.
             self.node.answer(sender, self._ready())
 
@@ -80,16 +69,53 @@ class Round:
         """What this round waits for, in words for the user's terminal."""
         context, book = self.context, self.book
         here = len(context.parties_of(book.updates if context.round else book.ready))
+        if self.state == "paused":
+            here = self._living
         return (
             f"round {context.round}: {here} of {context.organizations} organizations are there, "
             f"{context.quorum} are needed; {self.state}, term {self.terms.number} "
             f"led by {self.terms.leader.organization}"
         )
 
+    def paused_with(self, organizations: int) -> None:
+        """Note that too few are alive to go on, and how many."""
+        self.state, self._living = "paused", organizations
+
+    async def catch_up(self, peers: Iterable[Peer]) -> None:
+        """Ask others for what was said in this round so far."""
+
+        async def ask(peer: Peer) -> None:
+            try:
+                held = await self.node.client.held(
+                    peer, self.context.run_hex, self.context.prev_hex, _CATCH_UP_TIMEOUT_S
+                )
+            except PeerError as error:
+                log.debug("Nothing to catch up with from %s: %s", peer.spiffe_id, error)
+                return
+            for envelope in held:
+                with suppress(MessageRefused):
+                    self.receive(envelope, None)
+                await asyncio.sleep(0)  # whatever he sends, it must not hold up everybody else
+
+        await asyncio.gather(*map(ask, peers))
+
+    def forgotten(self) -> bool:
+        """Do others hold words of ours that our journal does not know?
+
+        Then it was restored from a backup, and anything signed now could contradict them.
+        """
+        own = self.node.registration
+        known = {entry.signature for entry in self.node.journal.signed_for(self.context.prev_hex)}
+        return self.book.contradictions[own] > 0 or any(
+            envelope.registration == own and envelope.signature not in known
+            for envelope in self.book.envelopes()
+        )
+
     async def play(self) -> None:
-        """Play until the seal is posted, by us or, if the engine cancels us, by another."""
+        """Play, and post the seal until the engine has seen it on the chain and cancels this."""
+        sits_out = self.forgotten()
         self._recall()
-        part = asyncio.ensure_future(self._take_part())
+        part = asyncio.ensure_future(self._take_part(sits_out))
         agreed = asyncio.ensure_future(self.node.changed.until(self.book.sealable))
         try:
             await asyncio.wait({part, agreed}, return_when=asyncio.FIRST_COMPLETED)
@@ -99,15 +125,16 @@ class Round:
         finally:
             part.cancel()
             agreed.cancel()
+            await asyncio.wait({part, agreed})
         self.agreed = True
-        await self._go_on(tally)
-        self.released.set()
-        await self._post(tally)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._go_on(tally))
+            group.create_task(self._post(tally))
 
     # -- taking part
 
-    async def _take_part(self) -> None:
-        if self.sits_out:
+    async def _take_part(self, sits_out: bool) -> None:
+        if sits_out:
             log.warning(
                 "This node sits out round %d: its journal is not up to date.", self.context.round
             )
@@ -118,15 +145,13 @@ class Round:
 
     def _recall(self) -> None:
         """After a restart: enter and repeat what we signed for this round before."""
-        for kind in ("update", "holdings", "roster", "refusal", "attestation"):
-            for entry in self.node.journal.signed_for(self.context.prev_hex):
-                if entry.kind != kind:
-                    continue
-                envelope = Envelope(kind, entry.message, entry.signature, self.node.registration)
-                try:
-                    self.say(envelope)
-                except MessageRefused as refused:
-                    log.info("Our own %s is not repeated: %s", kind, refused)
+        for entry in self.node.journal.signed_for(self.context.prev_hex):
+            self.terms.resume(entry.term)
+            envelope = Envelope(entry.kind, entry.message, entry.signature, self.node.registration)
+            try:
+                self.say(envelope)
+            except MessageRefused as refused:
+                log.info("Our own %s is not repeated: %s", entry.kind, refused)
 
     def say(self, envelope: Envelope) -> None:
         """Enter our own message and send it to all."""
@@ -183,12 +208,12 @@ class Round:
         scratch = node.store.scratch(context.round, "update")
         while True:
             try:
-                await node.trainer.write(scratch, update_metadata(context, node.spiffe_id))
+                await node.trainer.write(request, scratch, update_metadata(context, node.spiffe_id))
                 break
             except TrainerGone:
                 request = await self._trained()
         root, size = await asyncio.to_thread(self._inspect, scratch)
-        samples = int(request.body.get("samples", 0))
+        samples = request.samples
         if samples < context.terms.min_samples:
             raise ParameterError(
                 f"{samples} samples since the last sync, the terms ask for "
@@ -202,7 +227,10 @@ class Round:
 
     def _inspect(self, path: Path) -> tuple[bytes, int]:
         """Root and size of our own update, held to what the others will hold it to."""
-        file = ParameterFile.open(path)
+        try:
+            file = ParameterFile.open(path)
+        except OSError as error:
+            raise ParameterError(f"the training process has written nothing: {error}") from error
         expected = update_metadata(self.context, self.node.spiffe_id)
         reject = check_update(file, self.node.schema, expected)
         if reject:
@@ -229,9 +257,9 @@ class Round:
         attestation = tally.attestation
         self.report.term = attestation.term
         self.report.leader = self.book.leader(attestation.term).spiffe_id
-        roster = self.book.roster_roots().get(attestation.roster_root)
+        closed = self.book.closed.get(attestation.roster_root)
         self.report.members = [
-            self.context.by_registration[n].spiffe_id for n in (roster.members if roster else ())
+            self.context.by_registration[n].spiffe_id for n in (closed.updates if closed else ())
         ]
         self.report.merged_root = attestation.merged_root.hex()
         self.report.loss_after = attestation.loss_after / 1e9
@@ -247,25 +275,11 @@ class Round:
                 )
         self.report.close(self._trained_at, asyncio.get_running_loop().time())
         self.state = "sealing"
+        self.released.set()
 
     async def _post(self, tally: Tally) -> None:
-        """The leader posts at once; the others only if the seal is still missing in their turn."""
-        ranks = list(self.book.leaders)
-        leader = ranks.index(self.book.leader(tally.attestation.term))
-        own = next(
-            (k for k, peer in enumerate(ranks) if peer.registration == self.node.registration),
-            len(ranks),
-        )
-        await asyncio.sleep(_POST_STAGGER_S * ((own - leader) % (len(ranks) + 1)))
-        while True:
-            try:
-                transaction = await self.node.chain.post_seal(tally.attestation, tally.signatures)
-                break
-            except ChainError as error:
-                log.warning("The seal of round %d is not posted yet: %s", self.context.round, error)
-                await asyncio.sleep(_POST_STAGGER_S)
-        if transaction:
+        await asyncio.sleep(turn_to_post_s(self.book, tally.attestation, self.node.registration))
+        async for transaction in post_again_and_again(self.node.chain, tally):
             self.report.transaction = transaction
             sealed = Envelope("sealed", self._reference(), "0x", self.node.registration)
             self.node.broadcast(self.context, sealed)
-        self.node.chain.hint()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -28,3 +28,17 @@ class Changed:
             if value is not None and value is not False:
                 return value  # type: ignore[return-value]  # T | True, as the caller asked for
             await event.wait()
+
+
+async def unless(wanted: Coroutine[Any, Any, T], guard: Coroutine[Any, Any, Any]) -> T:
+    """The result of ``wanted``, unless ``guard`` raises first; neither goes on afterwards."""
+    tasks = asyncio.ensure_future(wanted), asyncio.ensure_future(guard)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            tasks[1].result()
+        return await tasks[0]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -24,6 +24,15 @@ class Store:
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def sweep(self) -> None:
+        """Delete what a power cut has torn: files that are not what their name says.
+
+        Others stay: a training process that outlived the agent may be writing one.
+        """
+        for path in self._folder.glob(f"round-*/{'?' * 64}.safetensors"):
+            if path.stem != file_root(path).hex():
+                path.unlink()
+
     def round_folder(self, round_number: int) -> Path:
         """Where a round's files lie; made when missing."""
         folder = self._folder / f"round-{round_number:06d}"

@@ -2,16 +2,18 @@
 
 A term: its leader closes the roster, everyone fetches, merges and measures, the leader proposes
 what he measured, the others sign the same payload if theirs agrees within tolerance, or refuse.
-Term t ends when its time is over, when its leader is found dead, or when more than half refuse.
+Term t ends when its time is over, when its leader is found dead, when more than half refuse, or
+when more than half are further. While fewer than a quorum are alive, no new term begins.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts.messages import (
     Attestation,
@@ -21,13 +23,22 @@ from contracts.messages import (
     digest,
     pack_rejects,
     pack_shares,
-    struct_hash,
 )
-from node_agent.engine.exchange import Merged, fetch_update, merge_roster
+from node_agent.engine.checks import REASON_LIMIT_CHARS
+from node_agent.engine.exchange import Merged, fetch_updates, merge_roster
+from node_agent.engine.liveness import Liveness
 from node_agent.engine.measure import Measured, disagreement, measure
-from node_agent.engine.rosters import NO_ROSTER, bitmap, members_after
-from node_agent.errors import PeerError
-from node_agent.peers.protocol import Peer, Reason
+from node_agent.engine.rosters import (
+    NO_ROSTER,
+    Closed,
+    Evidence,
+    bitmap,
+    bound_updates,
+    root_of,
+    roster_body,
+)
+from node_agent.engine.signals import unless
+from node_agent.peers.protocol import Peer
 
 if TYPE_CHECKING:
     from node_agent.engine.round import Round
@@ -35,8 +46,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_PING_TIMEOUT_S = 2.0  # a node that answers within this is live
-_PING_EVERY_S = 0.5
 _REFUSALS_BEFORE_VOID = 2
 
 
@@ -50,197 +59,221 @@ class Terms:
     def __init__(self, round_: Round) -> None:
         self._round = round_
         self._node, self._context, self._book = round_.node, round_.context, round_.book
+        self._liveness = Liveness(self._node, self._context)
         self.number = 0
-        self._merged: dict[tuple[int, ...], Merged] = {}
+        self._merging: dict[bytes, asyncio.Task[Merged]] = {}
+        """By ``updates_root``."""
         self._measured: dict[bytes, Measured] = {}
+        """By merged root."""
 
     @property
     def leader(self) -> Peer:
         """Who leads the current term."""
         return self._book.leader(self.number)
 
+    def resume(self, term: int) -> None:
+        """Begin with this term: it was reached before a restart."""
+        self.number = max(self.number, term)
+
     async def play(self) -> None:
-        await self._node.changed.until(self._may_begin)
-        context = self._context
+        """Go through the terms; the caller cancels when the round is agreed, or over."""
+        context, book = self._context, self._book
+        await self._node.changed.until(
+            lambda: book.has_quorum(book.updates if context.round else book.ready)
+        )
+        if context.round == 0:
+            # The others' training processes may be late; unless somebody has begun already.
+            await self._liveness.gather(
+                lambda n: n in book.ready or bool(book.proposals) or bool(book.holdings),
+                self._node.ready_timeout_s,
+            )
+        self._enter(max(self.number, book.term_of_majority()))
         while True:
-            self.number = max(self.number, self._book.term_of_majority())
-            limit_s = context.terms.leader_timeout / 1000 * 2**self.number
-            if context.round == 0:
-                limit_s += self._node.ready_timeout_s
+            limit_s = self._limit_s()
             try:
                 async with asyncio.timeout(limit_s):
-                    await self._play_term(self.number)
+                    await unless(self._play_term(self.number), self._overruled(self.number))
             except TermOver as why:
                 log.info("Round %d, term %d is over: %s", context.round, self.number, why)
             except TimeoutError:
                 log.info(
                     "Round %d, term %d: nothing in %.1f s", context.round, self.number, limit_s
                 )
-            self._enter(self.number + 1)
+            await self._quorum_lives()
+            if self.number >= book.last_term:
+                log.error("Round %d has no terms left: it waits to be reopened.", context.round)
+                await asyncio.Event().wait()
+            self._enter(max(self.number + 1, book.term_of_majority()))
+
+    def _limit_s(self) -> float:
+        """Doubles per term, up to the time after which the round may be reopened anyway."""
+        terms = self._context.terms
+        first_s = terms.leader_timeout / 1000
+        return min(first_s * 2.0**self.number, max(first_s, terms.stall_time))
 
     def _enter(self, term: int) -> None:
         """Reach a term; its leader needs to know who holds what."""
-        if term > self.number and self._context.round > 0:
-            self._tell_holdings(term)
         self.number = term
+        if term > 0:
+            self._tell_holdings(term)
 
-    def _may_begin(self) -> bool:
-        return self._book.has_quorum(
-            self._book.updates if self._context.round else self._book.ready
-        )
+    async def _overruled(self, term: int) -> None:
+        """Return, by ``TermOver``, when the others have given this term up."""
+        book = self._book
+        await self._node.changed.until(lambda: book.refused(term) or book.term_of_majority() > term)
+        raise TermOver("refused by most" if book.refused(term) else "most are further")
+
+    async def _quorum_lives(self) -> None:
+        """Below quorum terms would only run away from those who are to come back."""
+        book, changed = self._book, self._node.changed
+        while True:
+            living = await self._liveness.quorum()
+            if living >= self._context.quorum:
+                return
+            self._round.paused_with(living)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(Liveness.EVERY_S):
+                    await changed.until(lambda: book.term_of_majority() > self.number)
+                    return
 
     async def _play_term(self, term: int) -> None:
         leads = self.leader.registration == self._node.registration
-        if self._context.round == 0:
-            roster, merged = None, await self._initial()
-        else:
-            roster = await (
-                self._close_roster(term) if leads else self._heard(lambda: self._book.roster(term))
+        closed = None
+        if self._context.round:
+            closed = await (
+                self._close_roster(term)
+                if leads
+                else self._heard(lambda: self._book.rosters.get(term))
             )
-            merged = await self._merge(roster)
-        mine = await self._attestation(term, roster, merged)
+        merged = await self._merge(closed)
+        measured = await self._measure(merged)
+        mine = self._attestation(term, closed, merged, measured)
         if leads:
-            if roster is None:
-                await self._gather(lambda: self._book.ready, self._node.ready_timeout_s)
+            if self._void_allowed(term):
+                mine = replace(mine, shares=b"")
             self._attest(mine)
         else:
             proposal = await self._heard(lambda: self._book.proposals.get(term))
             reason = disagreement(
-                self._context, mine, proposal, void_allowed=self._void_allowed(term)
+                self._context, measured, mine, proposal, void_allowed=self._void_allowed(term)
             )
             if reason is None:
                 self._attest(proposal)
             else:
                 self._refuse(proposal, reason)
-        await self._node.changed.until(lambda: self._book.refused(term))
-        raise TermOver("its proposal was refused")
+        await asyncio.Event().wait()  # until overruled, or time is up, or a quorum has signed
 
     async def _heard(self, predicate: Callable[[], T | None]) -> T:
         """Wait for the leader's word; ``TermOver`` as soon as he is found dead."""
-        word = asyncio.ensure_future(self._node.changed.until(predicate))
-        watch = asyncio.ensure_future(self._watch(self.leader))
-        try:
-            await asyncio.wait({word, watch}, return_when=asyncio.FIRST_COMPLETED)
-            if not word.done():
-                watch.result()
-            return await word
-        finally:
-            word.cancel()
-            watch.cancel()
+        return await unless(self._node.changed.until(predicate), self._watch(self.leader))
 
-    async def _watch(self, leader: Peer) -> None:
-        if leader.registration in self._book.updates or self._context.round == 0:
-            await asyncio.sleep(_PING_EVERY_S)
-        while await self._alive(leader):  # noqa: ASYNC110  nobody announces his own death
-            await asyncio.sleep(_PING_EVERY_S)
-        raise TermOver(f"its leader {leader.spiffe_id} does not answer")
-
-    async def _alive(self, peer: Peer, *, trains: bool = False) -> bool:
-        """Does the peer answer, and (``trains``) has it a training process that may commit?"""
-        if peer.registration == self._node.registration:
-            return self._node.trainer.connected or not trains
-        try:
-            status = await self._node.client.status(peer, _PING_TIMEOUT_S)
-        except PeerError as error:
-            return error.reason not in (Reason.UNREACHABLE, Reason.TIMEOUT)
-        return bool(status.get("training")) or not trains
-
-    async def _gather(self, arrived: Callable[[], Container[int]], limit_s: float) -> None:
-        """Wait until every live node has arrived, at most ``limit_s``."""
-
-        async def arrives(peer: Peer) -> None:
-            def here() -> bool:
-                return peer.registration in arrived()
-
-            while not here() and await self._alive(peer, trains=self._context.round > 0):
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._node.changed.until(here), _PING_EVERY_S)
-
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await asyncio.gather(*map(arrives, self._context.members))
+    async def _watch(self, leader: Peer) -> Any:
+        committed = self._context.round == 0 or leader.registration in self._book.updates
+        await self._liveness.lost(leader, trusted=committed)
+        raise TermOver(f"its leader {leader.spiffe_id} does not answer, or has nothing that trains")
 
     # -- roster
 
-    async def _close_roster(self, term: int) -> Roster:
+    async def _close_roster(self, term: int) -> Closed:
         context, book = self._context, self._book
+        evidence: Evidence = {}
         bound = None
         if term == 0:
-            await self._gather(lambda: book.updates, context.terms.quorum_grace / 1000)
+            await self._liveness.gather(
+                lambda n: n in book.updates, context.terms.quorum_grace / 1000
+            )
         else:
-            await self._node.changed.until(lambda: book.has_majority(book.holdings.get(term, {})))
-            evidence = {n: signed.message for n, signed in book.holdings[term].items()}
-            bound = members_after(context, evidence, book.roster_roots())
-        members = bound or tuple(
-            peer.registration for peer in context.members if peer.registration in book.updates
-        )
+            evidence = await self._gather_evidence(term)
+            bound = bound_updates(context, evidence, book.closed)
+        updates = bound or {
+            peer.registration: book.updates[peer.registration]
+            for peer in context.members
+            if peer.registration in book.updates
+        }
         roster = Roster(
-            context.run_id, context.round, context.prev, term, members, book.updates_root(members)
-        )
-        self._round.say(
-            self._node.sign_once(context, "roster", term, roster, book.roster_body(roster))
-        )
-        return book.roster(term) or roster
+            context.run_id, context.round, context.prev, term, tuple(updates),
+            root_of(context, updates),
+        )  # fmt: skip
+        named = {held.message.roster_root for held in evidence.values()} - {NO_ROSTER}
+        body = roster_body(roster, updates, evidence, [book.closed[root] for root in named])
+        self._round.say(self._node.sign_once(context, "roster", term, roster, body))
+        return book.rosters[term]
+
+    async def _gather_evidence(self, term: int) -> Evidence:
+        """Holdings of more than half; asks those who play by a roster that never came here."""
+        book = self._book
+        asked: set[int] = set()
+        while True:
+            evidence = book.evidence(term)
+            if book.has_majority(evidence):
+                return evidence
+            for number in set(book.unknown(term)) - asked:
+                asked.add(number)
+                peer = self._context.by_registration[number]
+                self._node.background(self._round.catch_up([peer]))
+            await self._node.changed.until(
+                lambda: (
+                    book.has_majority(book.evidence(term)) or bool(set(book.unknown(term)) - asked)
+                )
+            )
 
     def _tell_holdings(self, term: int) -> None:
-        book, context = self._book, self._context
-        root = book.latest_roster_root()
-        members = book.roster_roots()[root].members if root != NO_ROSTER else ()
+        context, latest = self._context, self._book.latest()
         held = [
-            self._node.store.path(context.round, book.updates[n].message.root).exists()
-            for n in members
+            self._node.store.path(context.round, update.message.root).exists()
+            for update in (latest.updates.values() if latest else ())
         ]
         holdings = Holdings(
             context.run_id, context.round, context.prev, term,
-            self._node.registration, root, bitmap(held),
+            self._node.registration, latest.root if latest else NO_ROSTER, bitmap(held),
         )  # fmt: skip
         self._round.say(self._node.sign_once(context, "holdings", term, holdings))
 
     # -- merging and attesting
 
-    async def _initial(self) -> Merged:
-        path = await self._node.model(self._context, self._context.base_root)
-        return Merged(self._context.base_root, path, (), (), (), {}, ())
-
-    async def _merge(self, roster: Roster) -> Merged:
-        members = tuple(roster.members)
-        if members not in self._merged:
+    async def _merge(self, closed: Closed | None) -> Merged:
+        context, node = self._context, self._node
+        if closed is None:
+            path = await node.model(context, context.base_root)
+            return Merged(context.base_root, path, (), (), (), {}, ())
+        key = closed.roster.updates_root
+        if key not in self._merging:
             loop = asyncio.get_running_loop()
             self._round.state, started = "exchanging", loop.time()
-            async with asyncio.TaskGroup() as group:
-                for member in members:
-                    group.create_task(
-                        fetch_update(self._node, self._context, self._book, roster, member)
-                    )
-            exchanged = loop.time()
-            self._round.state = "merging"
-            self._merged[members] = await merge_roster(
-                self._node, self._context, self._book, roster
-            )
+            checks = await fetch_updates(node, context, closed)
+            self._round.state, exchanged = "merging", loop.time()
             self._round.report.exchange_s += exchanged - started
+            # Kept over the end of a term: the next one wants the same merge.
+            self._merging[key] = asyncio.ensure_future(merge_roster(node, context, closed, checks))
+            merged = await asyncio.shield(self._merging[key])
             self._round.report.merge_s += loop.time() - exchanged
-        return self._merged[members]
+            return merged
+        return await asyncio.shield(self._merging[key])
 
-    async def _attestation(self, term: int, roster: Roster | None, merged: Merged) -> Attestation:
+    async def _measure(self, merged: Merged) -> Measured:
         if merged.root not in self._measured:
             self._round.state = "measuring"
             measured = await measure(self._node, self._context, merged)
             self._measured[merged.root] = measured
             self._round.report.evaluate_s += measured.evaluate_s
             self._round.report.score_s += measured.score_s
-        measured = self._measured[merged.root]
+        return self._measured[merged.root]
+
+    def _attestation(
+        self, term: int, closed: Closed | None, merged: Merged, measured: Measured
+    ) -> Attestation:
         self._round.state = "attesting"
         return Attestation(
             self._context.run_id,
             self._context.round,
             self._context.prev,
             term,
-            struct_hash(roster) if roster else NO_ROSTER,
+            closed.root if closed else NO_ROSTER,
             merged.root,
             measured.loss_before_e9,
             measured.loss_after_e9,
             measured.metric_e9,
-            b"" if self._void_allowed(term) else pack_shares(measured.shares),
+            pack_shares(measured.shares),
             pack_rejects(merged.rejects),
         )
 
@@ -264,6 +297,6 @@ class Terms:
             proposal.term,
             self._node.registration,
             digest(self._context.domain, proposal),
-            reason,
+            reason[:REASON_LIMIT_CHARS],
         )
         self._round.say(self._node.sign_once(self._context, "refusal", proposal.term, refusal))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contracts.keys import Signer, new_key
 from contracts.messages import (
     Attestation,
     Domain,
     Holdings,
+    Refusal,
     Roster,
     Struct,
     Terms,
@@ -17,7 +20,7 @@ from contracts.messages import (
 from node_agent.engine.book import Book
 from node_agent.engine.context import RoundContext
 from node_agent.engine.leader import ranking
-from node_agent.engine.rosters import NO_ROSTER
+from node_agent.engine.rosters import NO_ROSTER, root_of, roster_body
 from node_agent.peers.protocol import Envelope, Peer
 
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -106,10 +109,13 @@ class Table:
     def roster(self, members: list[int], term: int = 0, by: int | None = None) -> Envelope:
         """The roster that the term's leader (or ``by``) closes over these members."""
         leader = self.book.leader(term).registration if by is None else by
-        roster = Roster(
-            RUN, self.context.round, PREV, term, tuple(members), self.book.updates_root(members)
-        )
-        return self.envelope(leader, "roster", roster, self.book.roster_body(roster))
+        updates = {n: self.book.updates[n] for n in members}
+        root = root_of(self.context, updates)
+        roster = Roster(RUN, self.context.round, PREV, term, tuple(members), root)
+        evidence = self.book.holdings.get(term, {})
+        named = {held.message.roster_root for held in evidence.values()} & self.book.closed.keys()
+        body = roster_body(roster, updates, evidence, [self.book.closed[each] for each in named])
+        return self.envelope(leader, "roster", roster, body)
 
     def holdings(
         self, node: int, term: int, root: bytes = NO_ROSTER, held: bytes = b""
@@ -118,9 +124,16 @@ class Table:
         message = Holdings(RUN, self.context.round, PREV, term, node, root, held)
         return self.envelope(node, "holdings", message)
 
-    def attestation(self, node: int, term: int = 0, merged: bytes = bytes(32)) -> Envelope:
+    def refusal(self, node: int, term: int, reason: str) -> Envelope:
+        """A node's word that it does not sign the term's proposal."""
+        message = Refusal(RUN, self.context.round, PREV, term, node, bytes(32), reason)
+        return self.envelope(node, "refusal", message)
+
+    def attestation(
+        self, node: int, term: int = 0, merged: bytes = bytes(32), **changes: object
+    ) -> Envelope:
         """A node's signature under a merged root."""
         message = Attestation(
             RUN, self.context.round, PREV, term, bytes(32), merged, 10**9, 9 * 10**8, 0, b"", b""
         )
-        return self.envelope(node, "attestation", message)
+        return self.envelope(node, "attestation", replace(message, **changes))  # type: ignore[arg-type]  # a test's word

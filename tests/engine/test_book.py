@@ -13,6 +13,12 @@ from node_agent.errors import MessageRefused
 from tests.engine.rounds import Table
 
 
+def latest(table: Table) -> bytes:
+    closed = table.book.latest()
+    assert closed is not None
+    return closed.root
+
+
 def test_a_commit_of_a_member_is_taken_once() -> None:
     table = Table([0, 1, 2])
     assert table.book.add(table.update(1))
@@ -90,7 +96,7 @@ def test_a_later_leader_may_not_add_to_what_was_opened_to_reading() -> None:
     for node in (0, 1):
         table.book.add(table.update(node))
     table.book.add(table.roster([0, 1]))
-    root = table.book.latest_roster_root()
+    root = latest(table)
     table.book.add(table.update(2))
     for node in (0, 1):
         table.book.add(table.holdings(node, 1, root, bitmap([True, True])))
@@ -104,7 +110,7 @@ def test_a_withheld_file_is_dropped_by_the_next_leader() -> None:
     for node in range(3):
         table.book.add(table.update(node))
     table.book.add(table.roster([0, 1, 2]))
-    root = table.book.latest_roster_root()
+    root = latest(table)
     for node in (0, 1):
         table.book.add(table.holdings(node, 1, root, bitmap([True, True, False])))
     with pytest.raises(MessageRefused, match="earlier leader"):
@@ -152,6 +158,4 @@ def test_the_root_in_an_attestation_is_the_rosters_struct_hash() -> None:
     table.book.add(table.update(0))
     table.book.add(table.update(1))
     table.book.add(table.roster([0, 1]))
-    roster = table.book.roster(0)
-    assert roster is not None
-    assert table.book.latest_roster_root() == struct_hash(roster)
+    assert latest(table) == struct_hash(table.book.rosters[0].roster)

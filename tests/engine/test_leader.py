@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from node_agent.engine.leader import ranking
 from tests.engine.rounds import BASE, RUN, Table
@@ -26,3 +27,10 @@ def test_leadership_moves_with_the_model() -> None:
     members = Table([0, 1, 2]).context.members
     first = {ranking(RUN, r, bytes([r]) * 32, members)[0].party for r in range(30)}
     assert first == {0, 1, 2}
+
+
+def test_where_nobody_may_lead_everybody_does() -> None:
+    members = [replace(peer, may_lead=False) for peer in Table([0, 1, 2]).context.members]
+    assert len(ranking(RUN, 7, BASE, members)) == 3
+    one = [replace(members[0], may_lead=True), *members[1:]]
+    assert ranking(RUN, 7, BASE, one) == (one[0],)
