@@ -104,7 +104,8 @@ class Draft(BaseModel):
         metering = "common" if len(self.parties) >= LEAST_PARTIES_METERED else "equal"
         terms = _DEFAULTS | {"metering": metering} | self.terms
         for name, codes in (("metering", METERING), ("merge_rule", MERGE_RULES)):
-            terms[name] = codes.get(terms[name], terms[name])
+            if isinstance(terms[name], str):  # a number is one of the codes already
+                terms[name] = codes.get(terms[name], terms[name])
         message = _terms(terms)
         _check_terms(message, len(self.parties))
         _check_parties(self.parties)

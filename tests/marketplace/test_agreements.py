@@ -131,6 +131,7 @@ def test_nobody_takes_the_name_of_an_organization_that_is_here(federation: Feder
         ({"target_loss": 2 * 10**9}, "target loss"),
         ({"validation_root": "0x" + "00" * 32}, "validation set"),
         ({"metering": "barter"}, "metering"),
+        ({"metering": []}, "metering"),
         ({"min_peers": 4}, "min_peers"),
         ({"leader_timeout": 1}, "leader_timeout"),
         ({"max_rounds": 2**40}, "max_rounds"),
