@@ -11,13 +11,13 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from contracts.errors import EmbeddedChainError
+from contracts.files import replace_file
 
 _LOG: Final = logging.getLogger(__name__)
 HOST: Final = "127.0.0.1"
@@ -104,17 +104,7 @@ def free_port() -> int:
 
 def write_state(path: Path, packed: str) -> None:
     """Writes what anvil_dumpState gave as the JSON that anvil loads: whole or not at all."""
-    data = gzip.decompress(bytes.fromhex(packed[2:]))
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".state.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    replace_file(path, gzip.decompress(bytes.fromhex(packed[2:])))
 
 
 def recover_state(kept: Path, last: Path) -> None:

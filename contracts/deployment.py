@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from contracts.abi import interface
 from contracts.chain import Chain
 from contracts.consortium import Consortium
 from contracts.errors import MessageError, NotDeployed
+from contracts.files import replace_file
 from contracts.keys import Signer
 from contracts.kinds import checksum_address
 from contracts.messages import Domain
@@ -51,13 +50,8 @@ class Deployment:
 
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(self.to_json(), indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # no secret in it
-        os.replace(temporary, path)
+        data = (json.dumps(self.to_json(), indent=2) + "\n").encode()
+        replace_file(path, data, mode=0o644)  # no secret in it
 
     @classmethod
     def load(cls, path: Path) -> Deployment:

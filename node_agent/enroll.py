@@ -19,6 +19,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from contracts.errors import MessageError
+from contracts.files import replace_file
 from contracts.keys import Signer, load_key, new_key, save_key
 from contracts.messages import (
     Agreement,
@@ -33,7 +34,6 @@ from node_agent import lease as leases
 from node_agent.config import https_url
 from node_agent.enrollment_token import Token, decode_token
 from node_agent.errors import AgentStateError, ConfigError, IdentityError, MarketplaceError
-from node_agent.files import replace_file
 from node_agent.health import CONFIG_NAME
 from node_agent.identity.builtin import certificate_request, private_pem, read_stored, store
 from node_agent.identity.svid import Svid, read_bundle

@@ -19,8 +19,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from contracts.files import replace_file
 from node_agent.errors import LeaseError
-from node_agent.files import replace_file
 from node_agent.renewal import Clock, renew_at_half_life
 
 log = logging.getLogger(__name__)

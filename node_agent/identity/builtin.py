@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from contracts.files import replace_file
 from node_agent.errors import IdentityError
-from node_agent.files import replace_file
 from node_agent.identity.source import Clock, RotatingSource
 from node_agent.identity.svid import Svid, read_bundle
 from node_agent.renewal import renew_at_half_life
