@@ -16,7 +16,6 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
     uint8 private constant RETIRED = 2;
 
     // A party may not use up the registration numbers of the others: 64 parties * 512 < 2^16.
-    uint16 private constant MAX_NODES_AT_ONCE = 32;
     uint16 private constant MAX_REGISTRATIONS = 512;
 
     /// @dev A party, its wallet and its counters in one slot.
@@ -33,10 +32,11 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
         uint64 notBefore;
         uint64 notAfter; // never zero once active
         uint32 version;
-        uint16 activeParties;
+        uint64 active; // bit p: party p has at least one node
         uint16 parties;
         uint16 registrations;
         bytes32 termsHash;
+        Bylaws bylaws;
         string trustDomain;
         mapping(uint256 party => Seat) seats;
         mapping(uint256 registration => Member) members;
@@ -45,7 +45,7 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
         mapping(bytes32 spiffeIdHash => uint256) current; // registration + 1
         mapping(address key => bool) used;
         mapping(uint256 version => bytes32) roots; // of version 0: the agreement's id
-        mapping(uint256 sixteenVersions => uint256) activeAt; // 16 bits each
+        mapping(uint256 fourVersions => uint256) activeAt; // 64 bits each
     }
 
     mapping(bytes32 agreement => Record) private _records;
@@ -71,6 +71,7 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
         record.parties = uint16(agreement_.parties.length);
         record.termsHash = Messages.hash(agreement_.terms);
         record.trustDomain = agreement_.trustDomain;
+        record.bylaws = agreement_.bylaws;
         for (uint256 i = 0; i < agreement_.parties.length; ++i) {
             Party calldata party = agreement_.parties[i];
             Seat storage seat = record.seats[i];
@@ -113,7 +114,7 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
         record.members[retirement.registration] = member.leaving(version);
         delete record.current[spiffeIdHash];
         seat.nodes -= 1;
-        if (seat.nodes == 0) record.activeParties -= 1;
+        if (seat.nodes == 0) record.active ^= uint64(1 << uint256(member.party()));
         _nextSnapshot(retirement.agreement, record, RETIRED, retirement.registration, member, spiffeIdHash);
 
         emit NodeRetired(retirement.agreement, member.party(), retirement.registration, version);
@@ -140,14 +141,14 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
     /// @inheritdoc IConsortium
     function latestSnapshot(bytes32 agreement) external view returns (Snapshot memory) {
         Record storage record = _record(agreement);
-        return Snapshot(record.version, record.activeParties, _root(agreement, record, record.version));
+        return Snapshot(record.version, record.active, _root(agreement, record, record.version));
     }
 
     /// @inheritdoc IConsortium
     function snapshotAt(bytes32 agreement, uint32 version) external view returns (Snapshot memory) {
         Record storage record = _record(agreement);
         if (version > record.version) revert Consortium_UnknownSnapshot(agreement, version);
-        uint16 active = uint16(record.activeAt[version / 16] >> (version % 16 * 16));
+        uint64 active = uint64(record.activeAt[version / 4] >> (version % 4 * 64));
         return Snapshot(version, active, _root(agreement, record, version));
     }
 
@@ -183,6 +184,11 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
     /// @inheritdoc IConsortium
     function termsHash(bytes32 agreement) external view returns (bytes32) {
         return _record(agreement).termsHash;
+    }
+
+    /// @inheritdoc IConsortium
+    function bylaws(bytes32 agreement) external view returns (Bylaws memory) {
+        return _record(agreement).bylaws;
     }
 
     /// @inheritdoc IConsortium
@@ -290,10 +296,10 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
             emit NodeRetired(enrollment.agreement, enrollment.party, uint16(replaced - 1), version);
             return version;
         }
-        if (seat.nodes == MAX_NODES_AT_ONCE) {
-            revert Consortium_TooManyNodes(enrollment.party, MAX_NODES_AT_ONCE);
+        if (seat.nodes == record.bylaws.maxNodes) {
+            revert Consortium_TooManyNodes(enrollment.party, record.bylaws.maxNodes);
         }
-        if (seat.nodes == 0) record.activeParties += 1;
+        if (seat.nodes == 0) record.active ^= uint64(1 << uint256(enrollment.party));
         seat.nodes += 1;
     }
 
@@ -315,7 +321,7 @@ contract Consortium is IConsortium, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN
         ++version;
         record.version = uint32(version);
         record.roots[version] = root;
-        record.activeAt[version / 16] |= uint256(record.activeParties) << (version % 16 * 16);
+        record.activeAt[version / 4] |= uint256(record.active) << (version % 4 * 64);
     }
 
     function _checkSigned(Party[] calldata parties_, bytes[] calldata signatures, bytes32 digest) private view {

@@ -7,6 +7,7 @@ import {IConsortium} from "./interfaces/IConsortium.sol";
 import {IRewards} from "./interfaces/IRewards.sol";
 import {ITraining} from "./interfaces/ITraining.sol";
 import {Agreements} from "./libraries/Agreements.sol";
+import {Bits} from "./libraries/Bits.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {Names} from "./libraries/Names.sol";
 import {Losses, Rounds, Rules} from "./libraries/Rounds.sol";
@@ -17,6 +18,7 @@ import {Rewards} from "./Rewards.sol";
 /// @title The referee of a run (see ITraining)
 /// @dev Nobody owns this contract. It calls only the two others, which are fixed at deployment and never call back.
 contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
+    using Bits for uint64;
     using Rounds for Losses;
     using Rounds for Rules;
     using Shares for bytes;
@@ -29,7 +31,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         State state;
         uint32 number;
         uint32 snapshotVersion;
-        uint16 activeParties;
+        uint64 active; // bit p: party p is counted
         uint64 openedAt;
     }
 
@@ -152,7 +154,8 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
 
         // Check: still worth it, and late enough; at once where nobody could seal anyway
         if (block.timestamp > record.rules.notAfter) revert Training_NotInForce(record.agreement);
-        if (round.activeParties >= record.rules.quorum(round.activeParties)) {
+        uint256 active = round.active.count();
+        if (active >= record.rules.quorum(active)) {
             uint64 until = round.openedAt + _terms[consortium.termsHash(record.agreement)].stallTime;
             if (block.timestamp < until) revert Training_NotStalled(until);
         }
@@ -195,6 +198,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
             state: round.state,
             round: round.number,
             snapshotVersion: round.snapshotVersion,
+            active: round.active,
             openedAt: round.openedAt,
             prev: record.prev,
             mergedRoot: record.mergedRoot,
@@ -218,7 +222,7 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
     /// @inheritdoc ITraining
     function quorum(bytes32 runId) external view returns (uint256 organizations) {
         Record storage record = _known(runId);
-        return record.rules.quorum(record.round.activeParties);
+        return record.rules.quorum(record.round.active.count());
     }
 
     /// @inheritdoc ITraining
@@ -226,11 +230,11 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         return _hashTypedDataV4(Messages.hash(attestation));
     }
 
-    /// @dev Opens round `number` with the latest snapshot, whose root it returns.
-    function _openRound(Record storage record, uint32 number) private returns (bytes32 snapshotRoot) {
+    /// @dev Opens round `number` by the latest snapshot; returns the hash of who is counted in it.
+    function _openRound(Record storage record, uint32 number) private returns (bytes32 membersRoot) {
         IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(record.agreement);
-        record.round = Round(State.Open, number, snapshot.version, snapshot.activeParties, uint64(block.timestamp));
-        return snapshot.root;
+        record.round = Round(State.Open, number, snapshot.version, snapshot.active, uint64(block.timestamp));
+        return keccak256(abi.encode(snapshot.root, snapshot.active));
     }
 
     /// @dev Opens the next round by the latest snapshot, unless this was the last.
@@ -328,8 +332,8 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         (address[] memory keys, uint16[] memory parties) =
             consortium.members(record.agreement, record.round.snapshotVersion, signers);
 
-        uint256 organizations = 0;
-        uint256 seen = 0; // bit p: party p
+        uint64 active = record.round.active;
+        uint64 seen = 0;
         uint256 least = 0; // that the next signer may be
         for (uint256 i = 0; i < signers.length; ++i) {
             uint256 signer = signers[i];
@@ -337,14 +341,11 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
             least = signer + 1;
             address recovered = Wallets.signerAt(digest, signatures, i);
             if (recovered != keys[i]) revert Training_WrongSignature(uint16(signer), keys[i], recovered);
-            uint256 bit = 1 << uint256(parties[i]);
-            if (seen & bit == 0) {
-                seen |= bit;
-                ++organizations;
-            }
+            if (active.has(parties[i])) seen = seen.with(parties[i]);
         }
 
-        uint256 needed = rules.quorum(record.round.activeParties);
+        uint256 organizations = seen.count();
+        uint256 needed = rules.quorum(active.count());
         if (organizations < needed) revert Training_NoQuorum(organizations, needed);
     }
 

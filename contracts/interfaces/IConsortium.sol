@@ -15,17 +15,42 @@ interface IConsortium {
         bytes32 validationRoot; // BLAKE3 of the agreed validation set; zero when metering does not use one
         address sponsor; // what never vests returns here
         uint128 budget; // [wei] of the reward token that the sponsor promises; shown, not enforced
+        uint128 licensePrice; // [wei] of one license of a finished run's model; zero: not for sale
         uint64 lossCeiling; // [1e-9] L0 is never taken higher than this
-        uint64 targetLoss; // [1e-9] at this loss the whole pool is vested and the run ends
+        uint64 targetLoss; // [1e-9] at this loss the whole pool is vested
+        int64 targetMetric; // [1e-9] the target where `stopping` looks at the metric
         uint64 minSamples; // an update made from fewer samples does not leave its site
         uint32 maxRounds;
+        uint32 patience; // [rounds] without a better value after which the run ends; zero: never
         uint32 syncFrequency; // [batches] between two rounds
         uint32 stallTime; // [s] without a seal after which anyone may reopen a round
         uint32 quorumGrace; // [ms] that a leader waits for late commits
         uint32 leaderTimeout; // [ms] of term 0; it doubles with each term
+        uint32 mergeParameter; // [1e-6] what it means depends on the merge rule; zero: the rule's default
+        uint32 probation; // [s] after an organization's first enrollment before it may claim; zero: none
+        uint32 strikeRounds; // [rounds] within which `strikes` strikes are too many
+        uint32 quarantineTime; // [s]
         uint16 minPeers; // [organizations] the least that may seal; zero: more than half of the parties
-        uint8 mergeRule; // 0 = mean
-        uint8 metering; // 0 = equal, 1 = size, 2 = common
+        uint8 strikes; // so many lead to quarantine; zero: never
+        uint8 mergeRule; // 0 = mean; numbered in docs/protocol.md
+        uint8 topology; // 0 = mesh, 1 = star
+        uint8 metering; // 0 = equal, 1 = size, 2 = common, 3 = local
+        uint8 stopping; // at the target: 0 = loss, 1 = metric (lower is better), 2 = metric (higher is better)
+        uint8 budgetRule; // 0 = progress, 1 = an equal part of the pool for each round
+        uint8 payout; // 0 = each round, 1 = at the end of the run
+    }
+
+    /// @notice How the parties govern themselves. Part of the agreement.
+    struct Bylaws {
+        address penaltyRecipient; // where slashed stake goes; needed where a stake is
+        uint128 minStake; // [wei] of the reward token that an organization needs to be counted; zero: none
+        uint32 disputeTime; // [s] that evidence may take; beyond `stallTime`, stake stays locked so much longer
+        uint32 walletDelay; // [s] from the vote for a new wallet until it takes effect
+        uint32 answerTime; // [s] to answer a suspicion of absence, and between two of them
+        uint16 votes; // [organizations] that carry a motion; zero: more than two thirds
+        uint16 penaltyBips; // of the stake, for each proven contradiction
+        uint16 finderBips; // of the penalty, for who proved it
+        uint8 maxNodes; // of an organization at once
     }
 
     /// @notice One legal entity. Its place in the agreement's list is its party number.
@@ -39,8 +64,11 @@ interface IConsortium {
         bytes32 document; // SHA-256 of the agreement's text
         string purpose;
         string trustDomain; // SPIFFE trust domain of the nodes
+        bytes32 previous; // id of the agreement that this one amends; zero for a new one
+        uint32 version; // 1 for a new one, counted up by amendments
         uint64 notBefore; // [unix s]
         uint64 notAfter; // [unix s]
+        Bylaws bylaws;
         Terms terms;
         Party[] parties;
     }
@@ -77,7 +105,7 @@ interface IConsortium {
 
     struct Snapshot {
         uint32 version;
-        uint16 activeParties; // with at least one node
+        uint64 active; // bit p: party p has at least one node
         bytes32 root; // hash chain over all membership changes up to here
     }
 
@@ -119,7 +147,7 @@ interface IConsortium {
     error Consortium_NotTheKey(address key, address signer);
     /// @notice Keys are used once: an old signature must never speak for a new registration.
     error Consortium_KeyAlreadyUsed(address key);
-    /// @notice A party has at most 32 nodes at once, and 512 registrations in all.
+    /// @notice A party has at most `maxNodes` nodes at once, and 512 registrations in all.
     error Consortium_TooManyNodes(uint16 party, uint16 limit);
     error Consortium_NotAMember(uint16 registration, uint32 version);
     error Consortium_UnknownSnapshot(bytes32 agreement, uint32 version);
@@ -146,6 +174,7 @@ interface IConsortium {
     function inForce(bytes32 agreement) external view returns (bool);
     function period(bytes32 agreement) external view returns (uint64 notBefore, uint64 notAfter);
     function termsHash(bytes32 agreement) external view returns (bytes32);
+    function bylaws(bytes32 agreement) external view returns (Bylaws memory);
     function hashTerms(Terms calldata terms) external pure returns (bytes32);
     function trustDomain(bytes32 agreement) external view returns (string memory);
     function parties(bytes32 agreement) external view returns (Party[] memory);

@@ -47,6 +47,7 @@ interface ITraining {
         State state;
         uint32 round; // the open one; of a finished run, the last sealed
         uint32 snapshotVersion; // of the open round
+        uint64 active; // bit p: party p is counted in the open round
         uint64 openedAt; // [unix s]
         bytes32 prev; // of the open round; zero when finished
         bytes32 mergedRoot; // last sealed; the initial root before round 0 is
@@ -122,14 +123,15 @@ interface ITraining {
     /// target loss, after the last round, or when the agreement is over. Only a row that is not void moves the best
     /// loss.
     /// The next `prev` = keccak256(abi.encode(runId, round, rosterRoot, mergedRoot, lossBefore, lossAfter, metric,
-    /// keccak256(shares), root of the next snapshot)); the first = keccak256(abi.encode(runId, snapshotRoot)).
+    /// keccak256(shares), membersRoot of the round it opens)); the first = keccak256(abi.encode(runId, membersRoot)), with
+    /// membersRoot = keccak256(abi.encode(root of the snapshot, set of the parties that are counted)).
     /// Requirements: open run, this round, this `prev`; `signers` ascending registrations of the round's snapshot with
     /// 65 signature bytes each; at least `quorum(runId)` distinct organizations among them.
     function seal(Attestation calldata attestation, uint16[] calldata signers, bytes calldata signatures) external;
 
     /// @notice Opens the same round again with the latest snapshot, `stallTime` after it was opened; at once when the
     /// snapshot it opened with has fewer organizations than a seal needs.
-    /// @dev Effects: `prev` = keccak256(abi.encode(prev, snapshotRoot)), so what was signed before is void.
+    /// @dev Effects: `prev` = keccak256(abi.encode(prev, membersRoot)), so what was signed before is void.
     /// Requirements: open run, agreement not over.
     function reopen(bytes32 runId) external;
 

@@ -13,18 +13,32 @@ library Messages {
 
     bytes32 internal constant TERMS_TYPEHASH = keccak256(
         "Terms(bytes32 initialRoot,bytes32 schemaHash,bytes32 validationRoot,address sponsor,uint128 budget,"
-        "uint64 lossCeiling,uint64 targetLoss,uint64 minSamples,uint32 maxRounds,uint32 syncFrequency,"
-        "uint32 stallTime,uint32 quorumGrace,uint32 leaderTimeout,uint16 minPeers,uint8 mergeRule,uint8 metering)"
+        "uint128 licensePrice,uint64 lossCeiling,uint64 targetLoss,int64 targetMetric,uint64 minSamples,"
+        "uint32 maxRounds,uint32 patience,uint32 syncFrequency,uint32 stallTime,uint32 quorumGrace,"
+        "uint32 leaderTimeout,uint32 mergeParameter,uint32 probation,uint32 strikeRounds,uint32 quarantineTime,"
+        "uint16 minPeers,uint8 strikes,uint8 mergeRule,uint8 topology,uint8 metering,uint8 stopping,"
+        "uint8 budgetRule,uint8 payout)"
+    );
+
+    bytes32 internal constant BYLAWS_TYPEHASH = keccak256(
+        "Bylaws(address penaltyRecipient,uint128 minStake,uint32 disputeTime,uint32 walletDelay,uint32 answerTime,"
+        "uint16 votes,uint16 penaltyBips,uint16 finderBips,uint8 maxNodes)"
     );
 
     bytes32 internal constant PARTY_TYPEHASH = keccak256("Party(string organization,address wallet,uint16 weight)");
 
     bytes32 internal constant AGREEMENT_TYPEHASH = keccak256(
-        "Agreement(bytes32 document,string purpose,string trustDomain,uint64 notBefore,uint64 notAfter,"
-        "Terms terms,Party[] parties)" "Party(string organization,address wallet,uint16 weight)"
+        "Agreement(bytes32 document,string purpose,string trustDomain,bytes32 previous,uint32 version,"
+        "uint64 notBefore,uint64 notAfter,Bylaws bylaws,Terms terms,Party[] parties)"
+        "Bylaws(address penaltyRecipient,uint128 minStake,uint32 disputeTime,uint32 walletDelay,uint32 answerTime,"
+        "uint16 votes,uint16 penaltyBips,uint16 finderBips,uint8 maxNodes)"
+        "Party(string organization,address wallet,uint16 weight)"
         "Terms(bytes32 initialRoot,bytes32 schemaHash,bytes32 validationRoot,address sponsor,uint128 budget,"
-        "uint64 lossCeiling,uint64 targetLoss,uint64 minSamples,uint32 maxRounds,uint32 syncFrequency,"
-        "uint32 stallTime,uint32 quorumGrace,uint32 leaderTimeout,uint16 minPeers,uint8 mergeRule,uint8 metering)"
+        "uint128 licensePrice,uint64 lossCeiling,uint64 targetLoss,int64 targetMetric,uint64 minSamples,"
+        "uint32 maxRounds,uint32 patience,uint32 syncFrequency,uint32 stallTime,uint32 quorumGrace,"
+        "uint32 leaderTimeout,uint32 mergeParameter,uint32 probation,uint32 strikeRounds,uint32 quarantineTime,"
+        "uint16 minPeers,uint8 strikes,uint8 mergeRule,uint8 topology,uint8 metering,uint8 stopping,"
+        "uint8 budgetRule,uint8 payout)"
     );
 
     bytes32 internal constant ENROLLMENT_TYPEHASH = keccak256(
@@ -52,6 +66,10 @@ library Messages {
         return keccak256(abi.encode(TERMS_TYPEHASH, terms));
     }
 
+    function hash(IConsortium.Bylaws calldata bylaws) internal pure returns (bytes32) {
+        return keccak256(abi.encode(BYLAWS_TYPEHASH, bylaws));
+    }
+
     function hash(IConsortium.Party calldata party) internal pure returns (bytes32) {
         return keccak256(abi.encode(PARTY_TYPEHASH, keccak256(bytes(party.organization)), party.wallet, party.weight));
     }
@@ -61,16 +79,24 @@ library Messages {
         for (uint256 i = 0; i < parties.length; ++i) {
             parties[i] = hash(agreement.parties[i]);
         }
+        // In two halves: one call with all eleven words is more than the stack holds.
         return keccak256(
-            abi.encode(
-                AGREEMENT_TYPEHASH,
-                agreement.document,
-                keccak256(bytes(agreement.purpose)),
-                keccak256(bytes(agreement.trustDomain)),
-                agreement.notBefore,
-                agreement.notAfter,
-                hash(agreement.terms),
-                keccak256(abi.encodePacked(parties))
+            bytes.concat(
+                abi.encode(
+                    AGREEMENT_TYPEHASH,
+                    agreement.document,
+                    keccak256(bytes(agreement.purpose)),
+                    keccak256(bytes(agreement.trustDomain)),
+                    agreement.previous,
+                    agreement.version
+                ),
+                abi.encode(
+                    agreement.notBefore,
+                    agreement.notAfter,
+                    hash(agreement.bylaws),
+                    hash(agreement.terms),
+                    keccak256(abi.encodePacked(parties))
+                )
             )
         );
     }

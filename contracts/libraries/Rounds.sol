@@ -61,13 +61,13 @@ library Rounds {
     }
 
     /// @notice `prev` of round 0, and of a round that is opened again.
-    function prevFrom(bytes32 before, bytes32 snapshotRoot) internal pure returns (bytes32) {
-        return keccak256(abi.encode(before, snapshotRoot));
+    function prevFrom(bytes32 before, bytes32 membersRoot) internal pure returns (bytes32) {
+        return keccak256(abi.encode(before, membersRoot));
     }
 
     /// @notice `prev` of the round after the sealed one.
     /// @dev Signatures, poster and block are left out: whoever posts, the next round has the same name.
-    function prevAfter(ITraining.Attestation calldata attestation, bytes32 snapshotRoot)
+    function prevAfter(ITraining.Attestation calldata attestation, bytes32 membersRoot)
         internal
         pure
         returns (bytes32)
@@ -82,7 +82,7 @@ library Rounds {
                 attestation.lossAfter,
                 attestation.metric,
                 keccak256(attestation.shares),
-                snapshotRoot
+                membersRoot
             )
         );
     }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {Consortium} from "../../contracts/Consortium.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
+import {Bits} from "../../contracts/libraries/Bits.sol";
 import {Swarm} from "./Swarm.sol";
 
 /// @dev A wallet that is a contract, and accepts what its owner signed.
@@ -21,6 +22,8 @@ contract ContractWallet is IERC1271 {
 }
 
 contract AgreementTest is Swarm {
+    using Bits for uint64;
+
     function refuse(IConsortium.Agreement memory agreement, bytes memory reason) internal {
         bytes[] memory all = signatures(agreement);
         expect(reason);
@@ -57,7 +60,7 @@ contract AgreementTest is Swarm {
         same(parties[1].weight, 1);
         IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(id);
         same(snapshot.version, 0);
-        same(snapshot.activeParties, 0);
+        same(snapshot.active.count(), 0);
         same(snapshot.root, id);
     }
 
@@ -228,8 +231,13 @@ contract AgreementTest is Swarm {
         refuseTerms(agreement, "minPeers");
 
         agreement.terms = terms();
-        agreement.terms.mergeRule = 1;
-        refuseTerms(agreement, "mergeRule");
+        agreement.terms.stopping = 3;
+        refuseTerms(agreement, "stopping");
+
+        agreement.terms = terms();
+        agreement.bylaws.votes = 1;
+        refuseTerms(agreement, "votes");
+        agreement.bylaws = bylaws();
 
         agreement.terms = terms();
         agreement.notBefore = agreement.notAfter;

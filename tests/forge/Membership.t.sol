@@ -2,9 +2,12 @@
 pragma solidity 0.8.37;
 
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
+import {Bits} from "../../contracts/libraries/Bits.sol";
 import {Swarm} from "./Swarm.sol";
 
 contract MembershipTest is Swarm {
+    using Bits for uint64;
+
     bytes32 internal id;
 
     function setUp() public override {
@@ -49,10 +52,10 @@ contract MembershipTest is Swarm {
 
         IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(id);
         same(snapshot.version, 1);
-        same(snapshot.activeParties, 1);
+        same(snapshot.active.count(), 1);
         same(snapshot.root, link(id, 1, 0, 1, NODE, spiffeId, wanted.url));
         same(consortium.snapshotAt(id, 0).root, id);
-        same(consortium.snapshotAt(id, 0).activeParties, 0);
+        same(consortium.snapshotAt(id, 0).active.count(), 0);
     }
 
     function test_everyChangeIsOneLinkOfTheChain() public {
@@ -77,24 +80,24 @@ contract MembershipTest is Swarm {
         same(all[1].since, 2);
         IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(id);
         same(snapshot.version, 2);
-        same(snapshot.activeParties, 1);
+        same(snapshot.active.count(), 1);
     }
 
     function test_theSameNodeNameBelongsToEachOrganizationByItself() public {
         enroll(id, 0, "n1");
         enroll(id, 1, "n1");
-        same(consortium.latestSnapshot(id).activeParties, 2);
+        same(consortium.latestSnapshot(id).active.count(), 2);
         same(consortium.registrations(id)[0].until, 0);
     }
 
     function test_severalNodesMakeOneActiveParty() public {
         uint16 a = enroll(id, 0, "a");
         uint16 b = enroll(id, 0, "b");
-        same(consortium.latestSnapshot(id).activeParties, 1);
+        same(consortium.latestSnapshot(id).active.count(), 1);
         retire(id, a, WALLET);
-        same(consortium.latestSnapshot(id).activeParties, 1);
+        same(consortium.latestSnapshot(id).active.count(), 1);
         retire(id, b, WALLET);
-        same(consortium.latestSnapshot(id).activeParties, 0);
+        same(consortium.latestSnapshot(id).active.count(), 0);
     }
 
     function test_theNumberOfActivePartiesIsKeptForEverySnapshot() public {
@@ -103,7 +106,7 @@ contract MembershipTest is Swarm {
             retire(id, enroll(id, 1, "n"), WALLET + 1);
         }
         for (uint32 v = 1; v <= 41; ++v) {
-            same(consortium.snapshotAt(id, v).activeParties, v % 2 == 1 ? 1 : 2);
+            same(consortium.snapshotAt(id, v).active.count(), v % 2 == 1 ? 1 : 2);
         }
         same(lasting, 0);
     }
@@ -127,7 +130,7 @@ contract MembershipTest is Swarm {
         retire(id, enroll(id, 0, "n1"), WALLET);
         uint16 again = enroll(id, 0, "n1");
         consortium.members(id, 3, list(again, again));
-        same(consortium.latestSnapshot(id).activeParties, 1);
+        same(consortium.latestSnapshot(id).active.count(), 1);
     }
 
     function test_refusesAnEnrollmentThatThePartyDidNotSign() public {

@@ -25,7 +25,7 @@ contract RunsTest is Swarm {
         ITraining.RunRequest memory wanted = request(id, "breast-cancer");
         bytes32 expected =
             keccak256(abi.encode(block.chainid, address(training), id, "breast-cancer", uint32(1), keccak256("salt")));
-        bytes32 prev = keccak256(abi.encode(expected, consortium.latestSnapshot(id).root));
+        bytes32 prev = keccak256(abi.encode(expected, membersRoot(id)));
         bytes memory signature = sign(WALLET, digestOf(address(training), this.hashRunRequest(wanted)));
         vm.expectEmit(address(rewards));
         emit IRewards.PoolOpened(expected, SPONSOR);
@@ -133,7 +133,7 @@ contract RunsTest is Swarm {
         training.reopen(runId);
 
         vm.warp(START + 600);
-        bytes32 prev = keccak256(abi.encode(before, consortium.latestSnapshot(id).root));
+        bytes32 prev = keccak256(abi.encode(before, membersRoot(id)));
         vm.expectEmit(address(training));
         emit ITraining.Reopened(runId, 0, prev, 4);
         training.reopen(runId);

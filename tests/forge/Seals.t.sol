@@ -50,7 +50,7 @@ contract SealsTest is Swarm {
                 attested.lossAfter,
                 attested.metric,
                 keccak256(attested.shares),
-                consortium.latestSnapshot(id).root
+                membersRoot(id)
             )
         );
         uint256 credited = uint256(FUNDS) / 2 * 9999 / 10_000;

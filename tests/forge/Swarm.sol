@@ -8,6 +8,7 @@ import {Training} from "../../contracts/Training.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IRewards} from "../../contracts/interfaces/IRewards.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
+import {Bits} from "../../contracts/libraries/Bits.sol";
 import {Messages} from "../../contracts/libraries/Messages.sol";
 import {Vm} from "./Vm.sol";
 
@@ -24,11 +25,14 @@ abstract contract Swarm {
     uint128 internal constant FUNDS = 1000e18;
     address internal constant TREASURY = address(0x7EA5);
     address internal constant SPONSOR = address(0x5904);
+    address internal constant CHARITY = address(0xC4A1);
 
     IERC20 internal token;
     Consortium internal consortium;
     Training internal training;
     IRewards internal rewards;
+
+    using Bits for uint64;
 
     uint256 private _nodes;
     mapping(bytes32 agreement => mapping(uint256 registration => uint256)) internal nodeKey;
@@ -61,17 +65,43 @@ abstract contract Swarm {
             validationRoot: keccak256("validation"),
             sponsor: SPONSOR,
             budget: FUNDS,
+            licensePrice: 0,
             lossCeiling: CEILING,
             targetLoss: TARGET,
+            targetMetric: 0,
             minSamples: 64,
             maxRounds: 5,
+            patience: 0,
             syncFrequency: 8,
             stallTime: 600,
             quorumGrace: 2000,
             leaderTimeout: 30_000,
+            mergeParameter: 0,
+            probation: 0,
+            strikeRounds: 0,
+            quarantineTime: 0,
             minPeers: 0,
+            strikes: 0,
             mergeRule: 0,
-            metering: 2
+            topology: 0,
+            metering: 2,
+            stopping: 0,
+            budgetRule: 0,
+            payout: 0
+        });
+    }
+
+    function bylaws() internal pure returns (IConsortium.Bylaws memory) {
+        return IConsortium.Bylaws({
+            penaltyRecipient: CHARITY,
+            minStake: 0,
+            disputeTime: 7 days,
+            walletDelay: 7 days,
+            answerTime: 1 hours,
+            votes: 0,
+            penaltyBips: 5000,
+            finderBips: 1000,
+            maxNodes: 32
         });
     }
 
@@ -81,6 +111,8 @@ abstract contract Swarm {
         agreement.trustDomain = "swarm.example";
         agreement.notBefore = uint64(START - 1 days);
         agreement.notAfter = uint64(START + 365 days);
+        agreement.version = 1;
+        agreement.bylaws = bylaws();
         agreement.terms = terms();
         agreement.parties = new IConsortium.Party[](parties);
         for (uint256 p = 0; p < parties; ++p) {
@@ -166,6 +198,12 @@ abstract contract Swarm {
 
     function createRun(bytes32 agreement) internal returns (bytes32 runId) {
         return createRun(request(agreement, "breast-cancer"), WALLET);
+    }
+
+    /// @dev Of the round that would be opened now.
+    function membersRoot(bytes32 agreement) internal view returns (bytes32) {
+        IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(agreement);
+        return keccak256(abi.encode(snapshot.root, snapshot.active));
     }
 
     function fund(bytes32 runId, uint256 amount) internal {
