@@ -195,7 +195,7 @@ contract AgreementTest is Swarm {
         refuseTerms(agreement, "schemaHash");
 
         agreement.terms = terms();
-        agreement.terms.metering = 3;
+        agreement.terms.metering = 4;
         refuseTerms(agreement, "metering");
 
         agreement.terms = terms();
