@@ -10,20 +10,16 @@ from contracts.contract import Contract
 from contracts.keys import Signer
 from contracts.messages import (
     Agreement,
-    Bool,
-    Bytes32,
+    Bylaws,
     Enrollment,
     Party,
     Retirement,
-    String,
     Struct,
     Terms,
-    Uint16,
-    Uint32,
-    Wallet,
     from_abi,
     to_abi,
 )
+from contracts.solidity import Bool, Bytes32, String, Uint16, Uint32, Uint64, Wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Snapshot(Struct):
     """The membership after `version` changes; `root` is the hash chain over them."""
 
     version: Uint32
-    active_parties: Uint16
+    active: Uint64  # set of the parties with a node; see `contracts.parties`
     root: Bytes32
 
 
@@ -104,6 +100,9 @@ class Consortium(Contract):
 
     async def hash_terms(self, terms: Terms) -> bytes:
         return bytes(await self._read_one("hashTerms", to_abi(terms)))
+
+    async def bylaws(self, agreement: bytes) -> Bylaws:
+        return from_abi(Bylaws, await self._read_one("bylaws", agreement))
 
     async def trust_domain(self, agreement: bytes) -> str:
         return str(await self._read_one("trustDomain", agreement))

@@ -54,18 +54,26 @@ def run_id(
     return keccak(b"".join(words) + _tail(name))
 
 
-def first_prev(run: bytes, snapshot_root: bytes) -> bytes:
-    """`prev` of round 0: keccak256(abi.encode(runId, snapshotRoot))."""
-    return keccak(_BYTES32.word(run) + _BYTES32.word(snapshot_root))
+def members_root(snapshot_root: bytes, active: int) -> bytes:
+    """Who is counted in a round: keccak256(abi.encode(bytes32 snapshotRoot, uint64 active)).
+
+    Bit p of `active` stands for party p; see `contracts.parties`.
+    """
+    return keccak(_BYTES32.word(snapshot_root) + _UINT64.word(active))
 
 
-def reopened_prev(prev: bytes, snapshot_root: bytes) -> bytes:
-    """`prev` of a round that was opened again: keccak256(abi.encode(prev, snapshotRoot))."""
-    return keccak(_BYTES32.word(prev) + _BYTES32.word(snapshot_root))
+def first_prev(run: bytes, members: bytes) -> bytes:
+    """`prev` of round 0: keccak256(abi.encode(runId, membersRoot))."""
+    return keccak(_BYTES32.word(run) + _BYTES32.word(members))
 
 
-def next_prev(attestation: Attestation, snapshot_root: bytes) -> bytes:
-    """`prev` of the round that sealing `attestation` opens with the snapshot of that root.
+def reopened_prev(prev: bytes, members: bytes) -> bytes:
+    """`prev` of a round that was opened again: keccak256(abi.encode(prev, membersRoot))."""
+    return keccak(_BYTES32.word(prev) + _BYTES32.word(members))
+
+
+def next_prev(attestation: Attestation, members: bytes) -> bytes:
+    """`prev` of the round that sealing `attestation` opens with these `members_root`.
 
     It binds what was agreed (roots, losses, metric, shares), not who signed or posted it.
     """
@@ -78,7 +86,7 @@ def next_prev(attestation: Attestation, snapshot_root: bytes) -> bytes:
         _UINT64.word(attestation.loss_after),
         _INT64.word(attestation.metric),
         keccak(attestation.shares),
-        _BYTES32.word(snapshot_root),
+        _BYTES32.word(members),
     )
     return keccak(b"".join(words))
 

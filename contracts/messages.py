@@ -7,8 +7,8 @@ whose type is `Bytes32` hold exactly 32 bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
+from contracts.agreements import Agreement, Bylaws, Party, Terms
 from contracts.eip712 import (
     Domain,
     Struct,
@@ -28,71 +28,27 @@ from contracts.errors import MessageError, SignatureError
 from contracts.hashes import (
     first_prev,
     leader_rank,
+    members_root,
     next_prev,
     next_snapshot_root,
     reopened_prev,
     run_id,
     updates_root,
 )
-from contracts.kinds import Address, Binary, Boolean, Integer, Text, checksum_address
+from contracts.kinds import checksum_address
 from contracts.packing import pack_rejects, pack_shares, unpack_rejects, unpack_shares
-
-Bytes32 = Annotated[bytes, Binary(32)]
-Bytes = Annotated[bytes, Binary()]
-String = Annotated[str, Text()]
-Wallet = Annotated[str, Address()]
-Bool = Annotated[bool, Boolean()]
-Uint8 = Annotated[int, Integer(8)]
-Uint16 = Annotated[int, Integer(16)]
-Uint32 = Annotated[int, Integer(32)]
-Uint64 = Annotated[int, Integer(64)]
-Uint128 = Annotated[int, Integer(128)]
-Uint256 = Annotated[int, Integer(256)]
-Int64 = Annotated[int, Integer(64, signed=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms(Struct):
-    """The rules of every run made under an agreement. Losses are fixed point, 1e-9."""
-
-    initial_root: Bytes32
-    schema_hash: Bytes32
-    validation_root: Bytes32
-    sponsor: Wallet
-    budget: Uint128  # [wei]
-    loss_ceiling: Uint64  # [1e-9]
-    target_loss: Uint64  # [1e-9]
-    min_samples: Uint64
-    max_rounds: Uint32
-    sync_frequency: Uint32  # [batches]
-    stall_time: Uint32  # [s]
-    quorum_grace: Uint32  # [ms]
-    leader_timeout: Uint32  # [ms]
-    min_peers: Uint16  # [organizations]
-    merge_rule: Uint8  # 0 = mean
-    metering: Uint8  # 0 = equal, 1 = size, 2 = common
-
-
-@dataclass(frozen=True, slots=True)
-class Party(Struct):
-    """One legal entity of an agreement."""
-
-    organization: String
-    wallet: Wallet
-    weight: Uint16
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement(Struct):
-    """What all parties sign. Its struct hash is its id. Domain: Consortium."""
-
-    document: Bytes32
-    purpose: String
-    trust_domain: String
-    not_before: Uint64  # [unix s]
-    not_after: Uint64  # [unix s]
-    terms: Terms
-    parties: tuple[Party, ...]
+from contracts.solidity import (
+    Bool,
+    Bytes,
+    Bytes32,
+    Int64,
+    String,
+    Uint16,
+    Uint32,
+    Uint64,
+    Uint256,
+    Wallet,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +187,7 @@ class Permit(Struct):
 __all__ = [
     "Agreement",
     "Attestation",
+    "Bylaws",
     "Claim",
     "Domain",
     "Enrollment",
@@ -253,6 +210,7 @@ __all__ = [
     "from_abi",
     "from_json",
     "leader_rank",
+    "members_root",
     "next_prev",
     "next_snapshot_root",
     "pack_rejects",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from contracts.chain import Receipt
 from contracts.contract import Contract
 from contracts.keys import Signer
-from contracts.messages import Bool, Claim, Struct, Uint128, Wallet, from_abi, to_abi
+from contracts.messages import Claim, Struct, from_abi, to_abi
+from contracts.solidity import Bool, Uint128, Wallet
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,8 @@ from enum import IntEnum
 from contracts.chain import Receipt
 from contracts.contract import Contract
 from contracts.keys import Signer
-from contracts.messages import (
-    Attestation,
-    Bytes32,
-    Int64,
-    RunRequest,
-    String,
-    Struct,
-    Terms,
-    Uint8,
-    Uint32,
-    Uint64,
-    from_abi,
-    to_abi,
-)
+from contracts.messages import Attestation, RunRequest, Struct, Terms, from_abi, to_abi
+from contracts.solidity import Bytes32, Int64, String, Uint8, Uint32, Uint64
 
 
 class State(IntEnum):
@@ -51,6 +39,7 @@ class Run(Struct):
     state: Uint8  # State
     round: Uint32
     snapshot_version: Uint32  # of the open round
+    active: Uint64  # set of the parties counted in it; see `contracts.parties`
     opened_at: Uint64  # [unix s]
     prev: Bytes32  # of the open round
     merged_root: Bytes32  # last sealed; the initial root before round 0 is

@@ -1,17 +1,26 @@
 """Whether a node may sign what the leader measured: its own numbers agree within tolerance.
 
 All nodes evaluate the same model (merges are bit-exact) on the same data, so their losses differ
-only by the arithmetic of their machines. The tolerances, and why:
+only by the arithmetic of their machines. With m what this node measured and p what was proposed,
+both whole numbers, it signs if and only if
 
-- losses: 1e-4 of the loss + 1e-6. Float32 evaluation on different CPUs and GPUs agrees to about
-  1e-5; a factor of ten is left. A leader who uses all of it moves 1e-4 · loss / span of the pool,
-  once: what counts is the lowest loss, not the sum of what rounds claim. Evaluation in TF32,
-  float16 or bfloat16 agrees to about 1e-3: a consortium that does so needs wider tolerances.
-- metric: 0.005 + 0.005 of it. It pays nobody; accuracies jump by one sample in the set.
+    losses   |m − p| ≤ 1,000 + ⌊|m| / 10,000⌋             [1e-9], before and after: 1e-4 + 1e-6
+    metric   |m − p| ≤ 5,000,000 + ⌊5,000·|m| / 10^6⌋     [1e-9]: 0.005 + 0.005 of it
+    credits  |m − p| ≤ ⌊available / 100⌋ + ⌊pool / 10^6⌋  [wei], for each organization
+
+with credits = ⌊available · bips / 10,000⌋ and available = what the round divides at the *proposed*
+loss. Why so much:
+
+- losses: float32 on different kernels and numbers of threads agrees to 1e-7 of the loss and 1e-8
+  of a share (tests/metering/test_agreement_machines.py, softmax regression and MLP in NumPy and
+  PyTorch on eight settings); deeper models and GPUs differ more, and a factor of a thousand is
+  left for them. A leader who uses all of it moves 1e-4 · loss / span of the pool, once: what counts
+  is the lowest loss, not the sum of what rounds claim. Evaluation in TF32, float16 or bfloat16 may
+  be off by 1e-3 and more: a consortium that does so needs wider tolerances.
+- metric: it pays nobody; accuracies jump by one sample in the set.
 - shares: never compared as such. Near zero gain scores are noise and so are shares, but hardly
-  anything is paid by them. Compared is the wei that each organization is credited this round: it
-  may differ by 1 % of what the round pays in all, plus a millionth of the pool. That is what a
-  leader who bends its row can gain unnoticed, in the rounds that it leads.
+  anything is paid by them. The bound on the wei of this round is what a leader who bends its row
+  can gain unnoticed, in the rounds that it leads: 1 % of them.
 
 Whole numbers throughout: two nodes never disagree about whether they agree.
 """

@@ -25,7 +25,15 @@ from node_agent.identity.binding import NodeIdentity
 from node_agent.identity.choose import source_for
 from node_agent.identity.source import IdentitySource
 from node_agent.identity.svid import Svid
-from node_agent.joining import check_files, check_lease, find_registration, find_run
+from node_agent.joining import (
+    MERGE_METHODS,
+    METERING,
+    check_files,
+    check_lease,
+    check_terms,
+    find_registration,
+    find_run,
+)
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
 from node_agent.parameters.schema import Schema
@@ -37,8 +45,6 @@ from node_agent.trainer import PROTOCOL, Trainer
 log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
-_MERGE_METHODS = ("mean",)  # by Terms.merge_rule
-_METERING = ("equal", "size", "common")  # by Terms.metering
 
 
 async def run_agent(settings: Settings) -> None:
@@ -66,6 +72,7 @@ async def run_agent(settings: Settings) -> None:
         registration = await find_registration(contracts, settings, signer.address)
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
+        check_terms(terms)
         store = Store(settings.folder / "exchange" / run_id.hex()[:16])
         await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
@@ -146,8 +153,8 @@ def _welcome(
             "minPeers": terms.min_peers,
             "syncFrequency": terms.sync_frequency,
             "maxRounds": terms.max_rounds,
-            "mergeMethod": _MERGE_METHODS[terms.merge_rule],
-            "metering": _METERING[terms.metering],
+            "mergeMethod": MERGE_METHODS[terms.merge_rule],
+            "metering": METERING[terms.metering],
         },
         "validation": str(settings.validation) if settings.validation else None,
         "directory": str(settings.folder / "exchange"),

@@ -26,6 +26,9 @@ from node_agent.parameters.schema import Schema, schema_hash
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+MERGE_METHODS = ("mean",)  # by Terms.merge_rule
+METERING = ("equal", "size", "common")  # by Terms.metering
+TOPOLOGIES = ("mesh",)  # by Terms.topology
 _LOOK_AGAIN_S = 2.0  # for a run or an enrollment that is not on chain yet
 
 
@@ -76,6 +79,21 @@ def check_lease(settings: Settings, journal: Journal, run_id: bytes) -> None:
         return
     lease.read(settings.lease, settings.lease_key).check(settings.spiffe_id, time.time())
     journal.keep(f"joined {run_id.hex()}", "yes")
+
+
+def check_terms(terms: Terms) -> None:
+    """Refuse a run whose rules this node agent does not know, before it spoils a round."""
+    for what, code, known in (
+        ("merge rule", terms.merge_rule, MERGE_METHODS),
+        ("metering", terms.metering, METERING),
+        ("topology", terms.topology, TOPOLOGIES),
+    ):
+        if code >= len(known):
+            raise ConfigError(
+                f"the run's terms ask for the {what} number {code}, which this node agent does "
+                f"not know; it knows {', '.join(known)}",
+                hint="install the version of the node agent that the other organizations run",
+            )
 
 
 def check_files(settings: Settings, terms: Terms, store: Store) -> Schema:

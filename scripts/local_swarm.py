@@ -210,7 +210,13 @@ class LocalSwarm:
         now = int(time.time())
         parties = tuple(Party(name, self._wallets[name].address, 1) for name in self._parties)
         agreement = Agreement(
-            bytes(32), "a local trial", TRUST_DOMAIN, now - 60, now + _DAY_S, self.terms, parties
+            document=bytes(32),
+            purpose="a local trial",
+            trust_domain=TRUST_DOMAIN,
+            not_before=now - 60,
+            not_after=now + _DAY_S,
+            terms=self.terms,
+            parties=parties,
         )
         domain = self.contracts.domains.consortium
         signatures = [sign(domain, agreement, self._wallets[name]) for name in self._parties]

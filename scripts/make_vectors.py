@@ -48,14 +48,24 @@ def samples() -> list[m.Struct]:
         merge_rule=0,
         metering=2,
     )
-    largest = m.Terms(
-        *(b"\xff" * 32,) * 3,
-        address(2**160 - 1),
-        2**128 - 1,
-        *(2**64 - 1,) * 3,
-        *(2**32 - 1,) * 5,
-        2**16 - 1,
-        *(2**8 - 1,) * 2,
+    largest = m.from_abi(
+        m.Terms,
+        (
+            *(b"\xff" * 32,) * 3,
+            address(2**160 - 1),
+            *(2**128 - 1,) * 2,
+            *(2**64 - 1,) * 2,
+            -(2**63),
+            2**64 - 1,
+            *(2**32 - 1,) * 10,
+            2**16 - 1,
+            *(2**8 - 1,) * 7,
+        ),
+    )
+    bylaws = m.Bylaws(penalty_recipient=address(0xC4A1), min_stake=10**20, votes=2)
+    strictest = m.from_abi(
+        m.Bylaws,
+        (address(2**160 - 1), 2**128 - 1, *(2**32 - 1,) * 3, *(2**16 - 1,) * 3, 2**8 - 1),
     )
     parties = (
         m.Party("hospital-a", address(0xA), 1),
@@ -66,12 +76,19 @@ def samples() -> list[m.Struct]:
     return [
         terms,
         largest,
+        bylaws,
+        strictest,
         *parties,
         m.Agreement(
-            root("document"), "Early finding", "swarm.example", 1_767_225_600, 1_798_761_600,
-            terms, parties,
+            document=root("document"), purpose="Early finding", trust_domain="swarm.example",
+            not_before=1_767_225_600, not_after=1_798_761_600, bylaws=bylaws, terms=terms,
+            parties=parties,
         ),
-        m.Agreement(root("document"), "Früherkennung — ⚕", "x", 0, 2**64 - 1, largest, ()),
+        m.Agreement(
+            document=root("document"), purpose="Früherkennung — ⚕", trust_domain="x",
+            previous=root("agreement"), version=2**32 - 1, not_before=0, not_after=2**64 - 1,
+            bylaws=strictest, terms=largest, parties=(),
+        ),
         m.Enrollment(
             root("agreement"), 1, "node-1", address(0x1E4), "https://b.example:9443", True,
             1_767_225_600, 0,
@@ -105,6 +122,7 @@ def hashes() -> dict[str, Any]:
     """Return what hashes.json holds."""
     domain = m.Domain(CHAIN_ID, CONTRACT)
     attestations = [sample for sample in samples() if isinstance(sample, m.Attestation)]
+    members = m.members_root(root("snapshot"), 0b1011)
     node = "spiffe://swarm.example/org/hospital-a/node/n1"
     changes = [
         (1, 1, 0, address(0x1E4), node, "https://a", True),
@@ -128,25 +146,33 @@ def hashes() -> dict[str, Any]:
             }
             for sample in samples()
         ],
+        "members_root": [
+            {
+                "snapshot_root": text(root("snapshot")),
+                "active": str(active),
+                "members_root": text(m.members_root(root("snapshot"), active)),
+            }
+            for active in (0, 0b1011, 2**64 - 1)
+        ],
         "prev": [
             {
                 "kind": "first",
                 "run_id": text(root("run")),
-                "snapshot_root": text(root("snapshot")),
-                "prev": text(m.first_prev(root("run"), root("snapshot"))),
+                "members_root": text(members),
+                "prev": text(m.first_prev(root("run"), members)),
             },
             {
                 "kind": "reopened",
                 "prev_before": text(root("prev")),
-                "snapshot_root": text(root("snapshot")),
-                "prev": text(m.reopened_prev(root("prev"), root("snapshot"))),
+                "members_root": text(members),
+                "prev": text(m.reopened_prev(root("prev"), members)),
             },
             *(
                 {
                     "kind": "next",
                     "attestation": m.to_json(each),
-                    "snapshot_root": text(root("snapshot")),
-                    "prev": text(m.next_prev(each, root("snapshot"))),
+                    "members_root": text(members),
+                    "prev": text(m.next_prev(each, members)),
                 }
                 for each in attestations
             ),

@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.messages import Terms, from_json
-from marketplace.agreements.drafts import DAY_S, MERGE_RULES, METERING, NO_HASH, Draft, name_of
+from contracts.messages import Bylaws, Terms, from_json
+from marketplace.agreements.drafts import DAY_S, Draft
+from marketplace.agreements.terms import (
+    BUDGET_RULES,
+    MERGE_RULES,
+    METERING,
+    NO_HASH,
+    PAYOUTS,
+    STOPPING,
+    TOPOLOGIES,
+    name_of,
+)
 from marketplace.clock import iso
 
 _E9 = 10**9
@@ -18,13 +28,28 @@ _METERING_TEXT = {
     "size": "Organizations are credited in proportion to the samples they declare.",
     "common": "Organizations are credited by what their updates did to the loss on the agreed "
     "validation set. Whoever trains on that set gains by it: keep it apart from training data.",
+    "local": "Organizations are credited by what their updates did to the losses on the other "
+    "organizations' own data, as each of these reports it.",
+}
+_BUDGET_TEXT = {
+    "progress": "Rewards vest in proportion to the fall of the loss from the start of a run to the "
+    "target",
+    "per-round": "An equal part of the pool vests with each of the rounds that a run may have",
+}
+_PAYOUT_TEXT = {
+    "each-round": "as soon as it is credited",
+    "at-the-end": "when the run is over",
+}
+_STOPPING_TEXT = {
+    "loss": "loss at which a run ends",
+    "lowest-metric": "metric at or below which a run ends",
+    "highest-metric": "metric at or above which a run ends",
 }
 
 
 def render(draft: Draft) -> str:
     """Renders a completed draft; the SHA-256 of the UTF-8 bytes goes into the message signed."""
     terms = from_json(Terms, draft.terms)
-    metering = name_of(METERING, terms.metering)
     not_before = draft.not_before or 0
     sections = [
         f"# Swarm learning agreement: {_cell(draft.title)}",
@@ -58,10 +83,9 @@ def render(draft: Draft) -> str:
         "## Rules of every run",
         _table(("rule", "value"), _rules(terms)),
         "## Money",
-        f"The sponsor `{terms.sponsor}` promises {tokens(terms.budget)} of the reward token. "
-        "Rewards vest in proportion to the fall of the loss from the start of a run to the target; "
-        "what never vests returns to the sponsor. Metering: "
-        f"**{metering}**. {_METERING_TEXT[metering]}",
+        _money(terms),
+        "## How the parties govern themselves",
+        _table(("rule", "value"), _governance(from_json(Bylaws, draft.bylaws))),
     ]
     if draft.remarks:
         sections += ["## Remarks", _quote(draft.remarks)]
@@ -79,10 +103,10 @@ def token_amount(amount_wei: int) -> str:
     return f"{whole}.{rest:018d}".rstrip("0").rstrip(".")
 
 
-def loss(loss_e9: int) -> str:
-    """A fixed-point loss with all of its nine decimals."""
-    whole, rest = divmod(loss_e9, _E9)
-    return f"{whole}.{rest:09d}"
+def fixed_point(value_e9: int) -> str:
+    """A loss or metric with all of its nine decimals."""
+    whole, rest = divmod(abs(value_e9), _E9)
+    return f"{'-' if value_e9 < 0 else ''}{whole}.{rest:09d}"
 
 
 def _rules(terms: Terms) -> list[tuple[str, str]]:
@@ -101,12 +125,70 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("merge rule", name_of(MERGE_RULES, terms.merge_rule)),
         ("quorum", quorum),
         ("samples behind an update, at least", str(terms.min_samples)),
-        ("loss at which a run ends", loss(terms.target_loss)),
-        ("initial loss is never taken higher than", loss(terms.loss_ceiling)),
+        _target(terms),
+        ("loss at which all of the pool is vested", fixed_point(terms.target_loss)),
+        ("initial loss is never taken higher than", fixed_point(terms.loss_ceiling)),
+        ("rounds without a better value that end a run", _or(terms.patience, "any number")),
         ("a leader waits for late updates", f"{terms.quorum_grace} ms"),
         ("a leader is replaced after", f"{terms.leader_timeout} ms, doubling"),
         ("a stalled round may be reopened after", f"{terms.stall_time} s"),
+        ("how updates travel", name_of(TOPOLOGIES, terms.topology)),
+        ("rejected updates that lead to quarantine", _strikes(terms)),
+        ("a newcomer may claim after", f"{terms.probation} s"),
     ]
+
+
+def _target(terms: Terms) -> tuple[str, str]:
+    stopping = name_of(STOPPING, terms.stopping)
+    target = terms.target_loss if stopping == "loss" else terms.target_metric
+    return _STOPPING_TEXT[stopping], fixed_point(target)
+
+
+def _strikes(terms: Terms) -> str:
+    if not terms.strikes:
+        return "never"
+    return f"{terms.strikes} within {terms.strike_rounds} rounds, for {terms.quarantine_time} s"
+
+
+def _money(terms: Terms) -> str:
+    metering = name_of(METERING, terms.metering)
+    vesting = _BUDGET_TEXT[name_of(BUDGET_RULES, terms.budget_rule)]
+    payout = _PAYOUT_TEXT[name_of(PAYOUTS, terms.payout)]
+    sale = (
+        f"A license of a finished run's model costs {tokens(terms.license_price)}."
+        if terms.license_price
+        else "Licenses of the models are not for sale."
+    )
+    return (
+        f"The sponsor `{terms.sponsor}` promises {tokens(terms.budget)} of the reward token. "
+        f"{vesting}; what never vests returns to the sponsor. What is credited may be claimed "
+        f"{payout}. Metering: **{metering}**. {_METERING_TEXT[metering]} {sale}"
+    )
+
+
+def _governance(bylaws: Bylaws) -> list[tuple[str, str]]:
+    votes = f"{bylaws.votes} organizations" if bylaws.votes else "more than two thirds"
+    stake = tokens(bylaws.min_stake) if bylaws.min_stake else "none"
+    answer = f"{bylaws.answer_time} s" if bylaws.answer_time else "nobody may be suspected"
+    return [
+        ("votes that carry a motion", votes),
+        ("a wallet replaced by vote changes after", f"{bylaws.wallet_delay} s"),
+        ("nodes of an organization at once, at most", str(bylaws.max_nodes)),
+        ("stake that an organization needs to be counted", stake),
+        ("stake slashed for each proven contradiction", _percent(bylaws.penalty_bips)),
+        ("part of that for who proved it", _percent(bylaws.finder_bips)),
+        ("the rest of it goes to", f"`{bylaws.penalty_recipient}`"),
+        ("evidence may take", f"{bylaws.dispute_time} s"),
+        ("time to answer a suspicion of absence", answer),
+    ]
+
+
+def _or(number: int, otherwise: str) -> str:
+    return str(number) if number else otherwise
+
+
+def _percent(bips: int) -> str:
+    return f"{bips // 100}.{bips % 100:02d} %"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

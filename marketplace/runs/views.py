@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from contracts.training import Ending
 from marketplace.access import Caller
-from marketplace.agreements.drafts import METERING, name_of
+from marketplace.agreements.terms import METERING, name_of
 from marketplace.nodes.registry import registrations
 from marketplace.nodes.status import nodes_of
 from marketplace.runs.leaders import leaders

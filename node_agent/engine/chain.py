@@ -16,6 +16,7 @@ from contracts.consortium import Registration
 from contracts.errors import ChainError, ContractReverted
 from contracts.keys import Signer
 from contracts.messages import Attestation, Domain, Terms
+from contracts.parties import parties_in
 from contracts.training import Run, State
 from node_agent.engine.context import RoundContext
 from node_agent.peers.protocol import Peer
@@ -35,7 +36,7 @@ class RunOver:
 
 
 class Members:
-    """Who may speak: the nodes of the open round's snapshot. Implements ``peers.Directory``."""
+    """Who may speak: the nodes counted in the open round. Implements ``peers.Directory``."""
 
     def __init__(self, agreement: bytes, consortium: Domain) -> None:
         self.agreement = agreement
@@ -55,6 +56,34 @@ class Members:
         self._by_id = {peer.spiffe_id: peer for peer in peers}
 
 
+def peers_of(
+    registered: Iterable[Registration], organizations: Sequence[str], *, version: int, active: int
+) -> tuple[Peer, ...]:
+    """The nodes of a snapshot whose parties are counted in the round, ordered by SPIFFE ID.
+
+    Args:
+        registered: every registration of the agreement.
+        organizations: the parties' names by their numbers.
+        version: of the snapshot.
+        active: set of the parties that are counted; see `contracts.parties`.
+    """
+    counted = parties_in(active)
+    peers = (
+        Peer(
+            registration=entry.number,
+            party=entry.party,
+            organization=organizations[entry.party],
+            spiffe_id=entry.spiffe_id,
+            url=entry.url,
+            key=entry.key,
+            may_lead=entry.may_lead,
+        )
+        for entry in registered
+        if entry.belongs(version) and entry.party in counted
+    )
+    return tuple(sorted(peers, key=lambda peer: peer.spiffe_id))
+
+
 class RunChain:
     """One run on the chain, read by any node and posted to with the node key."""
 
@@ -67,8 +96,8 @@ class RunChain:
         self._signer = signer
         self._hint = asyncio.Event()
         self._terms: Terms | None = None
-        self._members: dict[int, tuple[Peer, ...]] = {}
-        self._parties: dict[int, tuple[str, int]] = {}
+        self._members: dict[tuple[int, int], tuple[Peer, ...]] = {}
+        self._parties: list[tuple[str, int]] = []
 
     def hint(self) -> None:
         """Something may have happened: look now."""
@@ -96,7 +125,7 @@ class RunChain:
             prev=run.prev,
             base_root=run.merged_root,
             members=members,
-            weights={party: weight for party, (_, weight) in self._parties.items()},
+            weights={party: weight for party, (_, weight) in enumerate(self._parties)},
             quorum=quorum,
             funded_wei=pool.funded,
             credited_wei=pool.credited,
@@ -105,41 +134,20 @@ class RunChain:
         )
 
     async def _members_of(self, run: Run) -> tuple[Peer, ...]:
-        version = run.snapshot_version
-        if version not in self._members:
+        key = run.snapshot_version, run.active
+        if key not in self._members:
             await self._load_parties(run.agreement)
             registered = await self.contracts.consortium.registrations(run.agreement)
-            self._members = {version: self._peers(registered, version)}
-            self._directory.replace(self._members[version])
-        return self._members[version]
+            names = [name for name, _ in self._parties]
+            members = peers_of(registered, names, version=run.snapshot_version, active=run.active)
+            self._members = {key: members}
+            self._directory.replace(self._members[key])
+        return self._members[key]
 
     async def _load_parties(self, agreement: bytes) -> None:
         if not self._parties:
             listed = await self.contracts.consortium.parties(agreement)
-            self._parties = {
-                k: (party.organization, party.weight) for k, party in enumerate(listed)
-            }
-
-    def _peers(self, registered: Iterable[Registration], version: int) -> tuple[Peer, ...]:
-        """The nodes of one snapshot, ordered by SPIFFE ID."""
-        return tuple(
-            sorted(
-                (
-                    Peer(
-                        registration=entry.number,
-                        party=entry.party,
-                        organization=self._parties[entry.party][0],
-                        spiffe_id=entry.spiffe_id,
-                        url=entry.url,
-                        key=entry.key,
-                        may_lead=entry.may_lead,
-                    )
-                    for entry in registered
-                    if entry.belongs(version)
-                ),
-                key=lambda peer: peer.spiffe_id,
-            )
-        )
+            self._parties = [(party.organization, party.weight) for party in listed]
 
     async def moved_on(self, context: RoundContext) -> None:
         """Return when the chain is no longer at this round (and ``prev``)."""

@@ -27,7 +27,7 @@ class RoundContext:
     base_root: bytes
     """BLAKE3 of the parameters the round starts from: the last merged model, or the initial one."""
     members: tuple[Peer, ...]
-    """The snapshot's nodes, ordered by SPIFFE ID: the order of every merge."""
+    """The nodes counted in the round, ordered by SPIFFE ID: the order of every merge."""
     weights: Mapping[int, int]
     """Party number to relative weight, from the agreement."""
     quorum: int
@@ -45,12 +45,12 @@ class RoundContext:
 
     @cached_property
     def organizations(self) -> int:
-        """A: the organizations with at least one node in the snapshot."""
+        """A: the organizations that are counted in the round."""
         return len({peer.party for peer in self.members})
 
     @cached_property
     def majority(self) -> int:
-        """More than half of the snapshot's organizations."""
+        """More than half of the organizations that are counted."""
         return self.organizations // 2 + 1
 
     def creditable_wei(self, gain_e9: int) -> int:

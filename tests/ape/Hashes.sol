@@ -12,6 +12,10 @@ contract Hashes {
         return Messages.hash(message);
     }
 
+    function Bylaws(IConsortium.Bylaws calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
     function Party(IConsortium.Party calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }

@@ -34,7 +34,8 @@ def test_a_run_from_agreement_to_payment(swarm: Swarm) -> None:
             True,
         )
     snapshot = swarm.consortium.latestSnapshot(agreement_id)
-    assert (snapshot.version, snapshot.activeParties, bytes(snapshot.root)) == (3, 3, root)
+    assert (snapshot.version, snapshot.active, bytes(snapshot.root)) == (3, 0b111, root)
+    members = m.members_root(root, 0b111)
 
     run_id = swarm.create_run(agreement)
     assert run_id == m.run_id(
@@ -45,12 +46,12 @@ def test_a_run_from_agreement_to_payment(swarm: Swarm) -> None:
         1,
         b"\x05" * 32,
     )
-    assert bytes(swarm.training.run(run_id).prev) == m.first_prev(run_id, root)
+    assert bytes(swarm.training.run(run_id).prev) == m.first_prev(run_id, members)
     swarm.fund(run_id, FUNDS_WEI)
 
     start = swarm.attestation(run_id, 700_000_000)
     swarm.seal(start, [0, 1, 2])
-    assert bytes(swarm.training.run(run_id).prev) == m.next_prev(start, root)
+    assert bytes(swarm.training.run(run_id).prev) == m.next_prev(start, members)
 
     # Half of the way to the target, half of the pool; two of three are enough.
     first = swarm.attestation(run_id, 400_000_000, [(0, 6_000), (1, 1_000), (2, 3_000)])
@@ -59,7 +60,7 @@ def test_a_run_from_agreement_to_payment(swarm: Swarm) -> None:
     assert sealed.round == 1
     assert bytes(sealed.mergedRoot) == first.merged_root
     assert bytes(sealed.prev) == first.prev
-    assert bytes(sealed.next) == m.next_prev(first, root)
+    assert bytes(sealed.next) == m.next_prev(first, members)
     assert bytes(sealed.shares) == first.shares
     assert list(sealed.signers) == [0, 2]
     assert sealed.credited == FUNDS_WEI // 2
@@ -82,15 +83,16 @@ def test_a_run_from_agreement_to_payment(swarm: Swarm) -> None:
         "https://n1.hospital-2.example:9443",
         True,
     )
+    members = m.members_root(root, 0b011)
     second = swarm.attestation(run_id, 300_000_000, [(0, 3_334), (1, 3_333), (2, 3_333)])
     swarm.seal(second, [1, 2])
-    assert bytes(swarm.training.run(run_id).prev) == m.next_prev(second, root)
+    assert bytes(swarm.training.run(run_id).prev) == m.next_prev(second, members)
 
     # Nobody has sealed for long enough: the round is opened again.
     swarm.chain.pending_timestamp += 600
     before = bytes(swarm.training.run(run_id).prev)
     swarm.training.reopen(run_id, sender=swarm.relayer)
-    assert bytes(swarm.training.run(run_id).prev) == m.reopened_prev(before, root)
+    assert bytes(swarm.training.run(run_id).prev) == m.reopened_prev(before, members)
 
     swarm.seal(swarm.attestation(run_id, 100_000_000, [(0, 5_000), (1, 5_000)]), [0, 1])
     assert swarm.training.run(run_id).state == 2

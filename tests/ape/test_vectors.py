@@ -14,6 +14,7 @@ from .conftest import Swarm, node
 
 CHECKED_ON_CHAIN = (
     m.Terms,
+    m.Bylaws,
     m.Party,
     m.Agreement,
     m.Enrollment,

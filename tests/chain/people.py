@@ -100,7 +100,13 @@ def make_agreement(wallets: tuple[Signer, ...], sponsor: str, now: int) -> m.Agr
         for organization, wallet in zip(ORGANIZATIONS, wallets, strict=True)
     )
     return m.Agreement(
-        b"\x44" * 32, "Early finding", "swarm.example", now - 60, now + YEAR_S, terms, parties
+        document=b"\x44" * 32,
+        purpose="Early finding",
+        trust_domain="swarm.example",
+        not_before=now - 60,
+        not_after=now + YEAR_S,
+        terms=terms,
+        parties=parties,
     )
 
 

@@ -13,6 +13,7 @@ from contracts.deployment import Contracts, Deployment
 from contracts.embedded import EmbeddedChain
 from contracts.errors import ContractReverted, MessageError, NotDeployed
 from contracts.keys import Signer, new_key
+from contracts.parties import parties_in
 from contracts.training import Ending, State
 from tests.chain.people import INITIAL_ROOT, ORGANIZATIONS, Alliance, found_alliance
 
@@ -64,6 +65,7 @@ async def test_a_run_pays_what_it_vested_and_returns_the_rest(
     # The agreement is what was signed.
     assert await consortium.in_force(alliance.id)
     assert await consortium.terms_hash(alliance.id) == m.struct_hash(terms)
+    assert await consortium.bylaws(alliance.id) == alliance.agreement.bylaws
     assert await consortium.hash_terms(terms) == m.struct_hash(terms)
     assert await consortium.parties(alliance.id) == alliance.agreement.parties
     assert await consortium.period(alliance.id) == (
@@ -81,8 +83,10 @@ async def test_a_run_pays_what_it_vested_and_returns_the_rest(
     assert await training.terms(run_id) == terms
     assert await training.quorum(run_id) == 2
     snapshot = await consortium.latest_snapshot(alliance.id)
-    assert (snapshot.version, snapshot.active_parties) == (3, 3)
-    assert (await training.run(run_id)).prev == m.first_prev(run_id, snapshot.root)
+    assert (snapshot.version, parties_in(snapshot.active)) == (3, (0, 1, 2))
+    members = m.members_root(snapshot.root, snapshot.active)
+    run = await training.run(run_id)
+    assert (run.prev, run.active) == (m.first_prev(run_id, members), snapshot.active)
 
     # The sponsor funds it with a permit, and without one approval is needed.
     await token.mint(SPONSOR.address, POOL_WEI, signer=treasury)
@@ -127,7 +131,7 @@ async def test_a_run_pays_what_it_vested_and_returns_the_rest(
         run = await training.run(run_id)
         assert run.prev == sealed.next
         if number < 3:
-            assert sealed.next == m.next_prev(agreed, snapshot.root)
+            assert sealed.next == m.next_prev(agreed, members)
             assert (run.state, run.round) == (State.OPEN, number + 1)
         assert run.merged_root == agreed.merged_root
         assert (run.last_loss, run.last_metric) == (agreed.loss_after, agreed.metric)
@@ -249,7 +253,7 @@ async def test_snapshots_are_chained_as_python_chains_them(alliance: Alliance) -
             expected, change, number, each.party, each.key, each.spiffe_id, each.url, each.may_lead
         )
     latest = await consortium.latest_snapshot(alliance.id)
-    assert (latest.version, latest.active_parties, latest.root) == (5, 2, expected)
+    assert (latest.version, parties_in(latest.active), latest.root) == (5, (1, 2), expected)
     assert await consortium.snapshot_at(alliance.id, 5) == latest
     assert [each.number for each in registrations if each.belongs(3)] == [0, 1, 2]
     assert [each.number for each in registrations if each.belongs(5)] == [2, 3]
@@ -271,7 +275,8 @@ async def test_a_stalled_round_is_opened_again_with_another_prev(alliance: Allia
     await contracts.training.reopen(run_id, signer=alliance.relayer)
     snapshot = await contracts.consortium.latest_snapshot(alliance.id)
     after = await contracts.training.run(run_id)
-    assert after.prev == m.reopened_prev(before.prev, snapshot.root)
+    members = m.members_root(snapshot.root, snapshot.active)
+    assert after.prev == m.reopened_prev(before.prev, members)
     assert after.round == before.round
 
 

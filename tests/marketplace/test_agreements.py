@@ -132,6 +132,14 @@ def test_nobody_takes_the_name_of_an_organization_that_is_here(federation: Feder
         ({"validation_root": "0x" + "00" * 32}, "validation set"),
         ({"metering": "barter"}, "metering"),
         ({"metering": []}, "metering"),
+        ({"metering": 4}, "metering"),
+        ({"metering": "local"}, "no node agent of this version"),
+        ({"topology": 1}, "no node agent of this version"),
+        ({"merge_rule": 1}, "unknown merge rule"),
+        ({"stopping": "never"}, "stopping"),
+        ({"budget_rule": 2}, "budget rule"),
+        ({"strikes": 7}, "at most 6"),
+        ({"strikes": 2}, "quarantine"),
         ({"min_peers": 4}, "min_peers"),
         ({"leader_timeout": 1}, "leader_timeout"),
         ({"max_rounds": 2**40}, "max_rounds"),
@@ -147,6 +155,59 @@ def test_terms_that_the_contract_would_refuse_are_refused_before_anybody_signs(
         pytest.raises(errors.InvalidInput, match=reason),
     ):
         owner.draft(fields)
+
+
+@pytest.mark.parametrize(
+    ("bylaws", "reason"),
+    [
+        ({"min_stake": 1_000}, "who gets it"),
+        ({"penalty_bips": 10_001}, "penalty_bips"),
+        ({"finder_bips": 5_001}, "finder_bips"),
+        ({"votes": 1}, "more than half of the 3"),
+        ({"votes": 4}, "more than half of the 3"),
+        ({"max_nodes": 0}, "max_nodes"),
+        ({"max_nodes": 33}, "max_nodes"),
+        ({"king": "clinic-a"}, "unknown king"),
+    ],
+)
+def test_bylaws_that_the_contract_would_refuse_are_refused_before_anybody_signs(
+    federation: Federation, bylaws: dict[str, object], reason: str
+) -> None:
+    fields = draft(federation.wallets, federation.world.treasury.address) | {"bylaws": bylaws}
+    with (
+        federation.owner("clinic-a") as owner,
+        pytest.raises(errors.InvalidInput, match=reason),
+    ):
+        owner.draft(fields)
+
+
+def test_the_text_says_what_was_chosen() -> None:
+    wallets = {"a": new_key(), "b": new_key(), "c": new_key()}
+    fields = draft(
+        wallets,
+        new_key().address,
+        stopping="highest-metric",
+        target_metric=950_000_000,
+        budget_rule="per-round",
+        payout="at-the-end",
+        license_price=str(25 * 10**17),
+        strikes=3,
+        strike_rounds=10,
+        quarantine_time=86_400,
+    ) | {"bylaws": {"min_stake": str(10**18), "penalty_recipient": new_key().address, "votes": 2}}
+    completed = Draft(**fields).completed("swarm.example", 1_800_000_000)
+    text = " ".join(render(completed).split())
+    assert "| metric at or above which a run ends | 0.950000000 |" in text
+    assert "An equal part of the pool vests with each of the rounds" in text
+    assert "may be claimed when the run is over" in text
+    assert "costs 2.5 tokens" in text
+    assert "3 within 10 rounds, for 86400 s" in text
+    assert "| votes that carry a motion | 2 organizations |" in text
+    assert "counted | 1 tokens (1000000000000000000 wei) |" in text
+    message = completed.message(bytes(32))
+    assert (message.version, message.previous) == (1, bytes(32))
+    assert (message.bylaws.votes, message.bylaws.max_nodes) == (2, 32)
+    assert (message.terms.stopping, message.terms.budget_rule, message.terms.payout) == (2, 1, 1)
 
 
 def test_no_wording_can_pass_for_a_section_of_the_text() -> None:

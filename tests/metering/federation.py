@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from metering.contribution import GAUSS_LEGENDRE, block_dot, scores
+from metering.contribution import Round
 
 FEATURES = 12
 
@@ -42,15 +44,19 @@ def train(w: np.ndarray, data: Data, steps: int, rate: float = 0.5) -> np.ndarra
     return trained - w
 
 
-def aumann_shapley(
-    w: np.ndarray,
-    updates: list[np.ndarray],
-    weights: list[float],
+def round_of(
+    base: np.ndarray,
+    updates: Sequence[np.ndarray],
     validation: Data,
-    points: int = 3,
-) -> tuple[float, ...]:
-    merged = sum(
-        weight / sum(weights) * update for weight, update in zip(weights, updates, strict=True)
+    weights: Sequence[float] | None = None,
+    samples: Sequence[int] | None = None,
+) -> Round:
+    """A merged round at `base`, judged on `validation`; equal weights unless given."""
+    given = [1.0] * len(updates) if weights is None else weights
+    return Round(
+        weights=tuple(weight / math.fsum(given) for weight in given),
+        updates=updates,
+        loss=lambda step: loss(base + step, validation),
+        gradient=lambda step: gradient(base + step, validation),
+        samples=tuple(samples or [100] * len(updates)),
     )
-    averaged = sum(q * gradient(w + s * merged, validation) for s, q in GAUSS_LEGENDRE[points])
-    return scores(weights, [block_dot(averaged, update) for update in updates])

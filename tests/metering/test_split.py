@@ -18,6 +18,7 @@ from metering.split import (
     equal_row,
     metered_bips,
     metered_row,
+    node_weights,
     organization_scores,
     size_bips,
     size_row,
@@ -113,3 +114,26 @@ def test_from_three_organizations_on_the_measure_decides() -> None:
 def test_a_row_that_the_contract_would_refuse_is_refused_here(row: list[tuple[int, int]]) -> None:
     with pytest.raises(MeteringError):
         check_row(row)
+
+
+def test_an_organizations_weight_is_shared_evenly_by_its_nodes() -> None:
+    assert node_weights([5, 2, 5, 5, 7, 7], {2: 4, 5: 6, 7: 1}) == [12, 24, 12, 12, 3, 3]
+    assert node_weights([0, 1], {0: 3, 1: 1}) == [3, 1]
+    assert node_weights([], {}) == []
+
+
+def test_three_nodes_of_one_organization_count_as_one() -> None:
+    """The same update from one node or from three: weight and score add up to the same."""
+    one, three = node_weights([0, 1], {0: 2, 1: 1}), node_weights([0, 0, 0, 1], {0: 2, 1: 1})
+    assert Fraction(one[0], sum(one)) == Fraction(sum(three[:3]), sum(three))
+    whole = metered_row(organization_scores([0.5, 0.25, 0.25], [0, 1, 2]))
+    parts = organization_scores([0.125, 0.25, 0.125, 0.25, 0.25], [0, 0, 0, 1, 2])
+    assert metered_row(parts) == whole
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=12), st.randoms())
+def test_the_order_of_an_organizations_nodes_changes_no_bit(phi: list[float], chance) -> None:
+    nodes = [(score, index % 3) for index, score in enumerate(phi)]
+    ordered = organization_scores(*zip(*nodes, strict=True))
+    chance.shuffle(nodes)
+    assert organization_scores(*zip(*nodes, strict=True)) == ordered

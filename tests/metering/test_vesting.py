@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from metering.errors import MeteringError
 from metering.split import FULL_BIPS, metered_row
-from metering.vesting import Pool, credits_wei, initial_loss_e9, vested_wei
+from metering.vesting import (
+    Pool,
+    claimable_wei,
+    credits_wei,
+    initial_loss_e9,
+    vested_per_round_wei,
+    vested_wei,
+)
 
 amounts = st.integers(0, 2**128 - 1)
 losses = st.integers(0, 2**34)
@@ -25,7 +32,7 @@ def rows(draw: st.DrawFn) -> tuple[tuple[int, int], ...]:
 def runs(draw: st.DrawFn) -> tuple[Pool, list[tuple[int, tuple[tuple[int, int], ...]]]]:
     target = draw(losses)
     initial = target + draw(st.integers(1, 2**34))
-    pool = Pool(draw(amounts), initial, target)
+    pool = Pool(draw(amounts), initial, target, max_rounds=draw(st.none() | st.integers(1, 14)))
     return pool, draw(st.lists(st.tuples(losses, rows()), max_size=12))
 
 
@@ -127,3 +134,34 @@ def test_a_run_whose_start_meets_the_target_ends_unpaid(target: int) -> None:
 def test_negative_amounts_are_refused() -> None:
     with pytest.raises(MeteringError):
         Pool(-1, 100, 0)
+
+
+def test_a_budget_for_each_round_pays_every_row_that_is_not_void_alike() -> None:
+    pool = Pool(900, 100, 0, max_rounds=3)
+    halves = [(0, 5000), (1, 5000)]
+    assert pool.available_wei(100) == 300
+    assert pool.settle(100, halves) == {0: 150, 1: 150}
+    assert pool.settle(5, ()) == {}
+    assert pool.settle(250, halves) == {0: 150, 1: 150}
+    assert pool.settle(5, [(2, 10_000)]) == {2: 300}
+    assert pool.settle(1, [(2, 10_000)]) == {2: 0}
+    assert (pool.paid_rounds, pool.best_loss_e9, pool.refund_wei()) == (4, 1, 0)
+
+
+@given(amounts, st.integers(0, 50), st.integers(1, 50))
+def test_rounds_vest_from_nothing_to_all_in_equal_steps(funded: int, paid: int, most: int) -> None:
+    vested = vested_per_round_wei(funded, paid, most)
+    assert vested == funded if paid >= most else abs(vested * most - funded * paid) < most
+    with pytest.raises(MeteringError):
+        vested_per_round_wei(funded, paid, 0)
+
+
+def test_newcomers_are_credited_at_once_and_paid_after_their_probation() -> None:
+    terms = {"enrolled_s": 1_000, "probation_s": 600}
+    assert claimable_wei(70, 20, now_s=1_599, **terms) == 0
+    assert claimable_wei(70, 20, now_s=1_600, **terms) == 50
+
+
+def test_where_pay_is_due_at_the_end_nobody_claims_before() -> None:
+    assert claimable_wei(70, 0, now_s=9_999, enrolled_s=0, run_over=False) == 0
+    assert claimable_wei(70, 0, now_s=9_999, enrolled_s=0, run_over=True) == 70

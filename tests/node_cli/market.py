@@ -46,13 +46,36 @@ WALLETS = (
 def agreement() -> Agreement:
     zero = bytes(32)
     terms = Terms(
-        zero, zero, zero, WALLETS[0], 0, 10**9, 10**8, 64, 10, 8, 600, 1000, 10_000, 0, 0, 0
+        initial_root=zero,
+        schema_hash=zero,
+        validation_root=zero,
+        sponsor=WALLETS[0],
+        budget=0,
+        loss_ceiling=10**9,
+        target_loss=10**8,
+        min_samples=64,
+        max_rounds=10,
+        sync_frequency=8,
+        stall_time=600,
+        quorum_grace=1000,
+        leader_timeout=10_000,
+        min_peers=0,
+        merge_rule=0,
+        metering=0,
     )
     parties = tuple(
         Party(name, wallet, 1)
         for name, wallet in zip(("clinic-a", "clinic-b"), WALLETS, strict=True)
     )
-    return Agreement(zero, "Tests", TRUST_DOMAIN, 0, 2**40, terms, parties)
+    return Agreement(
+        document=zero,
+        purpose="Tests",
+        trust_domain=TRUST_DOMAIN,
+        not_before=0,
+        not_after=2**40,
+        terms=terms,
+        parties=parties,
+    )
 
 
 class Market:

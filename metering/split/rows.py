@@ -7,6 +7,7 @@ the void row: nobody is paid, and the best loss stays as it was.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -36,6 +37,20 @@ def organization_scores(phi: Sequence[float], parties: Sequence[int]) -> dict[in
     for score, party in zip(phi, parties, strict=True):
         of_party[party].append(score)
     return {party: math.fsum(own) for party, own in of_party.items()}
+
+
+def node_weights(parties: Sequence[int], weights: Mapping[int, int]) -> list[int]:
+    """Return the weight of each node in the merge: its organization's, shared evenly by its nodes.
+
+    All are multiplied by the least common multiple of the node counts, so they stay whole.
+
+    Args:
+        parties: party number of each merged node.
+        weights: party to the agreement's weight.
+    """
+    nodes = Counter(parties)
+    scale = math.lcm(*nodes.values())
+    return [weights[party] * (scale // nodes[party]) for party in parties]
 
 
 def metered_bips(scores: Sequence[float]) -> tuple[int, ...]:

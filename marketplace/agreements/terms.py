@@ -1,0 +1,170 @@
+"""The rules of an agreement as a draft writes them: names for codes, defaults, and what cannot be.
+
+What the contract would refuse is better refused here than when everybody has signed, and so is what
+no node agent of this version runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final, TypeVar
+
+from contracts.errors import MessageError
+from contracts.messages import Bylaws, Terms, from_json, to_json
+from marketplace.errors import InvalidInput
+
+METERING: Final = {"equal": 0, "size": 1, "common": 2, "local": 3}
+MERGE_RULES: Final = {"mean": 0}
+TOPOLOGIES: Final = {"mesh": 0, "star": 1}
+STOPPING: Final = {"loss": 0, "lowest-metric": 1, "highest-metric": 2}
+BUDGET_RULES: Final = {"progress": 0, "per-round": 1}
+PAYOUTS: Final = {"each-round": 0, "at-the-end": 1}
+NO_HASH: Final = "0x" + "00" * 32
+LEAST_PARTIES_METERED: Final = 3
+_MOST_STRIKES: Final = 6
+_MOST_NODES: Final = 32
+_ALL_BIPS: Final = 10_000
+_S = TypeVar("_S", Terms, Bylaws)
+
+_CODES: Final = {
+    "metering": METERING,
+    "merge_rule": MERGE_RULES,
+    "topology": TOPOLOGIES,
+    "stopping": STOPPING,
+    "budget_rule": BUDGET_RULES,
+    "payout": PAYOUTS,
+}
+# The contracts know these; the node agent of this version does not.
+_NOT_RUN: Final = {"metering": ("local",), "topology": ("star",)}
+_DEFAULTS: Final[dict[str, Any]] = {
+    each.name: each.default
+    for each in dataclasses.fields(Terms)
+    if each.default is not dataclasses.MISSING
+} | {
+    "validation_root": NO_HASH,
+    "min_samples": 64,
+    "sync_frequency": 16,
+    "stall_time": 3_600,
+    "quorum_grace": 5_000,
+    "leader_timeout": 30_000,
+    "min_peers": 0,
+    "merge_rule": MERGE_RULES["mean"],
+}
+
+
+def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
+    """The terms of a draft with names replaced by codes and defaults written out.
+
+    Raises:
+        InvalidInput: they cannot be meant, or nobody could run them.
+    """
+    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
+    values = _DEFAULTS | {"metering": metering} | fields
+    for name, codes in _CODES.items():
+        if isinstance(values[name], str):  # a number is one of the codes already
+            values[name] = codes.get(values[name], values[name])
+    terms = _read(Terms, "terms", values)
+    for name, codes in _CODES.items():
+        _check_code(name, codes, getattr(terms, name))
+    _check_pay(terms, parties)
+    _check_times(terms)
+    _check_losses_and_files(terms)
+    if terms.min_peers > parties:
+        raise InvalidInput(f"min_peers asks for {terms.min_peers} of {parties} organizations")
+    return terms
+
+
+def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
+    """The bylaws of a draft with defaults written out.
+
+    Raises:
+        InvalidInput: they cannot be meant.
+    """
+    bylaws = _read(Bylaws, "bylaws", to_json(Bylaws()) | fields)
+    if bylaws.min_stake and int(bylaws.penalty_recipient, 16) == 0:
+        raise InvalidInput(
+            "the bylaws ask for a stake and do not say who gets it when it is slashed",
+            hint="set bylaws.penalty_recipient",
+        )
+    if bylaws.penalty_bips > _ALL_BIPS:
+        raise InvalidInput(f"the bylaws' penalty_bips must be at most {_ALL_BIPS}")
+    if bylaws.finder_bips > _ALL_BIPS // 2:
+        raise InvalidInput(
+            f"the bylaws' finder_bips must be at most {_ALL_BIPS // 2}",
+            hint="who proves a contradiction of his own must not get most of it back",
+        )
+    if bylaws.votes and not parties // 2 < bylaws.votes <= parties:
+        raise InvalidInput(
+            f"the bylaws' votes must be more than half of the {parties} organizations, or zero",
+            hint="zero stands for more than two thirds",
+        )
+    if not 1 <= bylaws.max_nodes <= _MOST_NODES:
+        raise InvalidInput(f"the bylaws' max_nodes must be 1 to {_MOST_NODES}")
+    return bylaws
+
+
+def name_of(codes: dict[str, int], code: int) -> str:
+    """The name of a metering, merge rule, …"""
+    return next(name for name, known in codes.items() if known == code)
+
+
+def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
+    try:
+        return from_json(struct, fields)
+    except MessageError as error:
+        raise InvalidInput(
+            f"the {what} of the draft: {error}",
+            hint="hashes are 0x and 64 hexadecimal digits, losses are in 1e-9, integers beyond "
+            "2^53 are strings of decimals",
+        ) from error
+
+
+def _check_code(name: str, codes: dict[str, int], code: int) -> None:
+    words = name.replace("_", " ")
+    runs = [each for each in codes if each not in _NOT_RUN.get(name, ())]
+    if code not in codes.values():
+        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(runs)}")
+    if (chosen := name_of(codes, code)) not in runs:
+        raise InvalidInput(
+            f"no node agent of this version runs the {words} {chosen}",
+            hint=f"set terms.{name} to {' or '.join(runs)}",
+        )
+
+
+def _check_pay(terms: Terms, parties: int) -> None:
+    if terms.metering == METERING["common"] and terms.validation_root == bytes(32):
+        raise InvalidInput(
+            "metering on a common validation set needs that set's hash",
+            hint="set terms.validation_root, or terms.metering to equal or size",
+        )
+    if terms.metering == METERING["common"] and parties < LEAST_PARTIES_METERED:
+        raise InvalidInput(
+            "two organizations always split equally", hint='set terms.metering to "equal"'
+        )
+    if terms.strikes > _MOST_STRIKES:
+        raise InvalidInput(f"the terms' strikes must be at most {_MOST_STRIKES}")
+    if terms.strikes and not (terms.strike_rounds and terms.quarantine_time):
+        raise InvalidInput(
+            "strikes without the rounds in which they count, or without a quarantine",
+            hint="set terms.strike_rounds and terms.quarantine_time too",
+        )
+
+
+def _check_times(terms: Terms) -> None:
+    if terms.leader_timeout <= terms.quorum_grace:
+        raise InvalidInput("leader_timeout has to be longer than quorum_grace")
+    if terms.stall_time * 1000 <= terms.leader_timeout:
+        raise InvalidInput("stall_time has to be longer than leader_timeout")
+
+
+def _check_losses_and_files(terms: Terms) -> None:
+    if terms.target_loss >= terms.loss_ceiling:
+        raise InvalidInput("the target loss has to be below the loss ceiling")
+    for name in ("max_rounds", "sync_frequency"):
+        if getattr(terms, name) == 0:
+            raise InvalidInput(f"the terms' {name} must be above zero")
+    for name in ("initial_root", "schema_hash"):
+        if getattr(terms, name) == bytes(32):
+            raise InvalidInput(f"the terms' {name} is missing", hint="it is a BLAKE3 hash")
+    if int(terms.sponsor, 16) == 0:
+        raise InvalidInput("the terms name no sponsor")
