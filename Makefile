@@ -78,11 +78,13 @@ slither: install-ape ## static analysis of the contracts (reports, does not fail
 ##
 ## Running. Variables given to make (SEED=7 KEEP=1 ...) reach the programs as environment.
 
-.PHONY: demo bench-round bench-merge seeds
+.PHONY: demo bench-round bench-merge bench-metering seeds
 demo: install ## train, merge, settle and claim on this machine (SEED=, KEEP=1, see scripts/README.md)
 	@$(PY) -m scripts.demo $(ARGS)
 bench-round: install ## time one round, step by step
 	@$(PY) -m scripts.bench_round $(ARGS)
+bench-metering: install ## how well each way of metering pays the right site (takes minutes)
+	@$(PY) -m scripts.bench_metering $(ARGS)
 bench-merge: install ## time the merge, beside the machine's copy bandwidth
 	@$(PY) -m scripts.bench_merge $(ARGS)
 seeds: install ## the demo's outcome for five seeds, as a table

@@ -23,6 +23,7 @@ _MEASURED = (
     "evaluation_ms",
     "merge_ms",
     "samples",
+    "restarts",
 )
 
 
@@ -37,9 +38,11 @@ class Usage:
         bytes_served: sent to peers, of updates and models.
         bytes_fetched: received from peers, of updates and models.
         training_ms: compute time of training: wall-clock time of the training process.
-        evaluation_ms: of evaluating and of averaging the gradient.
+        evaluation_ms: of evaluating, of averaging the gradient, and of the scores from it.
         merge_ms: of merging.
         samples: trained on; one seen twice counts twice.
+        restarts: how often the agent was started anew within the round; what it had not written
+            down by then is missing above.
         energy_j: energy in joules, where the machine lets it be read; None elsewhere.
     """
 
@@ -52,6 +55,7 @@ class Usage:
     evaluation_ms: int
     merge_ms: int
     samples: int
+    restarts: int = 0
     energy_j: int | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +92,7 @@ class UsageSum:
     evaluation_ms: int
     merge_ms: int
     samples: int
+    restarts: int
     energy_j: int | None
     energy_reports: int
 

@@ -3,16 +3,18 @@
 Row j is organization j's opinion of the O organizations of the roster, in ascending order: its own
 entry is 0, all together are at most 10,000. What a row leaves empty is divided equally among the
 others; so an abstention is a row of zeros, and a row that never came counts as one. Nobody can
-favor a friend by more than twice an equal part: (O−1) · r_ji + 10,000 − Σ_k r_jk ≤ 20,000. With
-r_ji the entry of row j for organization i, zero where there is no row,
+favor a friend by more than 1.75 equal parts: (O−1) · r_ji + 10,000 − Σ_k r_jk ≤ 17,500. (At twice
+an equal part two of five who favor each other gain .097 of the pot in the benchmark; the tighter
+cap costs no accuracy.) With r_ji the entry of row j for organization i, zero where there is no row,
 
     num_i = Σ_{j≠i} [(O−1) · r_ji + 10,000 − Σ_k r_jk]
     den   = 10,000 · O · (O−1)
     credit_i = ⌊available · num_i / den⌋
 
 Organization i's own row is in no term of num_i, and all num together are den: neither its report
-nor its silence can change its own share, now or, by leaving money over, in a later round. With fewer than 4 organizations rows do not count, and all are
-paid equally: of three, two could divide the third's pay.
+nor its silence can change its own share, now or, by leaving money over, in a later round. With
+fewer than 4 organizations rows do not count, and all are paid equally: of three, two could divide
+the third's pay.
 
 The contract computes the same whole numbers. Sites without validation data abstain: their scores
 are None, their row is all zeros.
@@ -30,13 +32,16 @@ from metering.split.rows import FULL_BIPS, Row, check_row, equal_bips
 LEAST_ORGANIZATIONS = 4
 """In the roster, for rows to count."""
 
+MOST_BIPS = 17_500
+"""Of an equal part: what one organization may give another at the most."""
+
 
 def cap_bips(organizations: int, given_bips: int = FULL_BIPS) -> int:
     """Return the most that an entry may be in a row that gives `given_bips` in all.
 
-    Among O ≥ 2 organizations: with its part of what the row leaves, twice an equal part.
+    Among O ≥ 2 organizations: with its part of what the row leaves, 1.75 equal parts.
     """
-    return (FULL_BIPS + given_bips) // (organizations - 1)
+    return (MOST_BIPS - FULL_BIPS + given_bips) // (organizations - 1)
 
 
 def local_row(own: int, parties: Sequence[int], scores: Mapping[int, float] | None) -> Row:

@@ -109,6 +109,7 @@ def test_sums_by_organization_and_by_run() -> None:
     runs = by_run(reports)
     assert {run: each.reports for run, each in runs.items()} == {run_id(1): 3, run_id(2): 1}
     assert total(reports).bytes_served == 8000
+    assert total([usage(restarts=1), usage(round=4, restarts=2)]).restarts == 3
     assert own["ward"].compute_s == 3.6
     assert total([]) == UsageSum(
         reports=0,
@@ -118,6 +119,7 @@ def test_sums_by_organization_and_by_run() -> None:
         evaluation_ms=0,
         merge_ms=0,
         samples=0,
+        restarts=0,
         energy_j=None,
         energy_reports=0,
     )
