@@ -26,9 +26,9 @@ from contracts.messages import (
     struct_hash,
     to_json,
 )
+from contracts.personal import personal_digest
 from marketplace import errors
 from marketplace.errors import MarketError, NotFound, Unavailable, Waiting, WrongSignature
-from marketplace.identity.personal import personal_digest
 
 Fields = dict[str, Any]
 _REQUEST_LIFETIME_S = 3_600
@@ -210,6 +210,12 @@ class MarketClient:
 
     def earnings(self, run_id: str) -> Fields:
         return self._one("GET", f"/api/runs/{run_id}/earnings")
+
+    def usage(self, run_id: str) -> Fields:
+        return self._one("GET", f"/api/runs/{run_id}/usage")
+
+    def usage_reports(self, run_id: str, round_number: int) -> list[Fields]:
+        return self._many(f"/api/runs/{run_id}/usage/{round_number}")
 
     def claim(self, run_id: str, organization: str, recipient: str = "") -> Fields:
         """Claims all that an organization accrued; gives the operation.

@@ -41,6 +41,9 @@ from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
 from node_agent.trainer import PROTOCOL, Trainer
+from node_agent.usage.energy import Energy
+from node_agent.usage.meter import Meter
+from node_agent.usage.reports import UsageReports
 
 log = logging.getLogger(__name__)
 
@@ -84,10 +87,16 @@ async def run_agent(settings: Settings) -> None:
         traffic = Traffic()
         client = PeerClient(identity, directory, traffic)
         stack.push_async_callback(client.close)
+        energy = Energy()
+        meter = Meter(settings.folder / "usage.sqlite3", "0x" + run_id.hex(), traffic, energy)
+        stack.callback(meter.close)
+        usage = UsageReports("0x" + run_id.hex(), settings.spiffe_id, signer, journal, meter)
         engine: Engine | None = None
 
         def status() -> Mapping[str, Any]:
-            return engine.status() if engine else {"state": "starting", "node": settings.spiffe_id}
+            if engine is None:
+                return {"state": "starting", "node": settings.spiffe_id}
+            return {**engine.status(), "usage": usage.status()}
 
         name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
@@ -96,6 +105,7 @@ async def run_agent(settings: Settings) -> None:
             admit=lambda message: _admit(message, schema),
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
+            trained=meter.trained,
         )
         node = Node(
             registration=registration,
@@ -107,6 +117,7 @@ async def run_agent(settings: Settings) -> None:
             trainer=trainer,
             chain=run_chain,
             reports=Reports(settings.folder / "rounds.jsonl"),
+            meter=meter,
             schema=schema,
             traffic=traffic,
             message_timeout_s=settings.message_timeout_s,
@@ -123,8 +134,9 @@ async def run_agent(settings: Settings) -> None:
         log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)
         async with asyncio.TaskGroup() as group:
             group.create_task(engine.run())
+            group.create_task(energy.keep_reading())
             if market:
-                group.create_task(_report(market, status))
+                group.create_task(_report(market, status, usage))
                 group.create_task(
                     lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
                 )
@@ -196,9 +208,12 @@ async def _no_renewal(csr_pem: bytes) -> tuple[bytes, bytes]:
     raise MarketplaceError("no marketplace_url is set, so the SVID cannot be renewed there")
 
 
-async def _report(market: MarketplaceClient, status: Callable[[], Mapping[str, Any]]) -> None:
-    """Heartbeats for the page of nodes; nothing depends on them."""
+async def _report(
+    market: MarketplaceClient, status: Callable[[], Mapping[str, Any]], usage: UsageReports
+) -> None:
+    """Heartbeats for the page of nodes, and reports of usage; nothing depends on them."""
     while True:
         with suppress(MarketplaceError):
             await market.report(status())
+            await usage.deliver(market.usage)
         await asyncio.sleep(_HEARTBEAT_S)  # the interval is the purpose

@@ -106,11 +106,31 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         return
     width = max((len(name) for name in answer), default=0)
     for name, value in answer.items():
-        print(f"{name:<{width}}  {_shown(value)}")
+        shown = _usage(value) if name == "usage" and value else _shown(value)
+        print(f"{name:<{width}}  {shown}")
 
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _usage(usage: dict[str, Any]) -> str:
+    """The last round's, in words; `--json` has the numbers."""
+    energy_j = usage["energy_j"]
+    parts = [
+        f"round {usage['round']}: {usage['bytes_served'] / 1e6:.3f} MB served",
+        f"{usage['bytes_fetched'] / 1e6:.3f} MB fetched",
+        f"{usage['training_ms'] / 1e3:.3f} s training",
+        f"{usage['evaluation_ms'] / 1e3:.3f} s evaluation",
+        f"{usage['merge_ms'] / 1e3:.3f} s merge",
+        f"{usage['samples']} samples",
+        "energy not readable" if energy_j is None else f"{energy_j} J",
+    ]
+    if usage["restarts"]:
+        parts.append(f"incomplete: {usage['restarts']} restarts")
+    if usage["waiting_reports"]:
+        parts.append(f"{usage['waiting_reports']} reports wait for the marketplace")
+    return ", ".join(parts)
 
 
 @app.command(

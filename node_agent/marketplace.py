@@ -64,6 +64,10 @@ class MarketplaceClient:
         """A heartbeat, for the page of nodes."""
         await self._post("/agents/v1/status", status)
 
+    async def usage(self, report: str, signature: str) -> None:
+        """Hands over a signed usage report; may be repeated."""
+        await self._post("/agents/v1/usage", {"usage": report, "signature": signature})
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

@@ -63,7 +63,8 @@ class Trainer:
     """Serves the socket and lends the connected training process to the engine.
 
     ``welcome`` gives the answer to ``hello``; ``admit`` refuses (``TrainingSocketError``) what the
-    terms forbid; ``status`` answers operators' ``status`` requests on the same socket.
+    terms forbid; ``status`` answers operators' ``status`` requests on the same socket; ``trained``
+    is told for which round, for how many seconds and on how many samples was trained.
     """
 
     def __init__(
@@ -74,8 +75,14 @@ class Trainer:
         admit: Callable[[Mapping[str, Any]], None],
         status: Callable[[], Mapping[str, Any]],
         answer_timeout_s: float,
+        trained: Callable[[int, float, int], None] = lambda round_number, seconds, samples: None,
     ) -> None:
         self._path = path
+        self._trained = trained
+        self._loading: int | None = None
+        """The round whose base is being loaded."""
+        self._training: tuple[int, float] | None = None
+        """The round that is trained for, and since when."""
         self._answer_timeout_s = answer_timeout_s
         self._welcome, self._admit, self._status = welcome, admit, status
         self._changed = Changed()
@@ -197,6 +204,7 @@ class Trainer:
         if self._stream is None or self._request is None:
             raise TrainerGone("No training process is waiting for instructions.")
         self._answer = asyncio.get_running_loop().create_future()
+        self._loading = instruction.get("round") if instruction["do"] == "load" else None
         try:
             await _send(self._stream[1], instruction)
             return await asyncio.wait_for(self._answer, self._answer_timeout_s)
@@ -247,6 +255,7 @@ class Trainer:
             while True:
                 self._take(await _receive(reader))
         finally:
+            self._stop_training(0)
             self._stream, self._request = None, None
             if self._answer and not self._answer.done():
                 self._answer.set_exception(TrainerGone("The training process has hung up."))
@@ -259,15 +268,25 @@ class Trainer:
             samples = message.get("samples", 0)
             if type(samples) is not int or not 0 <= samples < _SAMPLES_LIMIT:
                 raise TrainingSocketError(f"{str(samples)[:40]} is no number of samples.")
+            self._stop_training(samples)
             self._request = Request(message["op"], message, asyncio.get_running_loop().time())
             self._changed.notify()
         elif self._answer and not self._answer.done():
             if message.get("op") == "loaded":
                 # Here, not when the answer is read: the next request may be right behind it.
                 self._request = None
+                if self._loading is not None:
+                    self._training = self._loading, asyncio.get_running_loop().time()
             self._answer.set_result(message)
         else:
             raise TrainingSocketError(f"{message.get('op')!r} answers no instruction.")
+
+    def _stop_training(self, samples: int) -> None:
+        """Count what was trained since the last load; a request that is repeated adds nothing."""
+        if self._training is not None:
+            round_number, since_s = self._training
+            self._training = None
+            self._trained(round_number, asyncio.get_running_loop().time() - since_s, samples)
 
 
 def _check_user(sock: socket.socket) -> None:

@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from marketplace.agents.tls import serial_of
-from marketplace.nodes import credentials, enrollment, status
+from marketplace.nodes import credentials, enrollment, status, usage
 from marketplace.web.callers import MarketOf
 from marketplace.web.fields import Address, Identifier, Signature
 
@@ -34,6 +34,11 @@ class FirstContact(BaseModel):
 
 
 class KeySignature(BaseModel):
+    signature: Signature
+
+
+class SignedUsage(BaseModel):
+    usage: str = Field(max_length=4096, pattern="^[ -~]*$")
     signature: Signature
 
 
@@ -95,6 +100,13 @@ async def lease(node: NodeOf, market: MarketOf) -> dict[str, Any]:
 async def heartbeat(body: status.Status, node: NodeOf, market: MarketOf) -> Response:
     """What the node says about itself; the last word is kept and shown."""
     await market.database.write(status.record, node, body, market.clock())
+    return Response(status_code=204)
+
+
+@router.post("/usage", status_code=204)
+async def report_usage(body: SignedUsage, node: NodeOf, market: MarketOf) -> Response:
+    """What a round cost the node; signed, shown, and never paid by. May be repeated."""
+    await market.database.write(usage.record, node, body.usage, body.signature, market.clock())
     return Response(status_code=204)
 
 

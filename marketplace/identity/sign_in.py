@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from contracts.errors import SignatureError
 from contracts.messages import recover_digest
+from contracts.personal import personal_digest
 from marketplace.clock import iso
 from marketplace.errors import SignInRequired, WrongSignature
-from marketplace.identity.personal import personal_digest
 from marketplace.identity.secrets import hash_secret, new_secret
 from marketplace.storage.models import Challenge, SignIn
 

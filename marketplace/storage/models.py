@@ -210,6 +210,31 @@ class NodeStatus(Base):
     status: Mapped[dict[str, Any]]
 
 
+class UsageReport(Base):
+    """What a round cost a node, as it signed it. Shown, never paid by.
+
+    The columns up to `energy_j` are the fields of `metering.usage.Usage`, but for `spiffe_id`, its
+    `node`; `key` is the address that signed, the one enrolled on chain at the time.
+    """
+
+    __tablename__ = "usage_reports"
+
+    run_id: Mapped[str] = mapped_column(HASH, primary_key=True)
+    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    spiffe_id: Mapped[str] = mapped_column(SPIFFE_ID, primary_key=True)
+    bytes_served: Mapped[int]
+    bytes_fetched: Mapped[int]
+    training_ms: Mapped[int]
+    evaluation_ms: Mapped[int]
+    merge_ms: Mapped[int]
+    samples: Mapped[int]
+    restarts: Mapped[int]
+    energy_j: Mapped[int | None]
+    key: Mapped[str] = mapped_column(ADDRESS)
+    signature: Mapped[str] = mapped_column(sa.Text)
+    received_s: Mapped[int]
+
+
 class Cursor(Base):
     """How far the chain was read: `block` with this hash is the last one that was."""
 

@@ -38,6 +38,19 @@ def exact(amount_wei: int | str | None) -> str:
     return "" if amount_wei is None else f"{token_amount(int(amount_wei))} tokens"
 
 
+def scaled(value: int | float | None, unit: int) -> str:
+    """A number in thousands or millions, with the decimals that show three digits of it."""
+    if value is None:
+        return "–"
+    found = value / unit
+    digits = next((n for n, least in enumerate((100, 10, 1)) if found >= least or not found), 3)
+    return f"{found:,.{digits}f}".replace(",", "\u202f")
+
+
+def grouped(value: int) -> str:
+    return f"{value:,}".replace(",", "\u202f")
+
+
 def percent(part: int | str, whole: int | str) -> str:
     return "–" if not int(whole) else f"{100 * int(part) / int(whole):.1f}\u202f%"
 
@@ -64,6 +77,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "metric": metric,
     "tokens": tokens,
     "exact": exact,
+    "scaled": scaled,
+    "grouped": grouped,
     "short": short,
     "node": node,
     "bips": bips,

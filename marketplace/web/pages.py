@@ -18,7 +18,7 @@ from marketplace.access import Caller
 from marketplace.errors import MarketError, NotAllowed
 from marketplace.identity import sign_in
 from marketplace.nodes import status
-from marketplace.runs import views
+from marketplace.runs import usage, views
 from marketplace.storage.models import Event, NodeStatus, Operation, Party
 from marketplace.web import charts
 from marketplace.web.callers import COOKIE, CallerOf, MarketOf
@@ -68,6 +68,7 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
         "run": run,
         "latest": rounds[: -_LATEST_ROUNDS - 1 : -1],
         "earnings": views.show_earnings(session, caller, run_id, now_s),
+        "usage": usage.show_usage(session, caller, run_id),
         "nodes": [node for node in nodes if not node["retired"]],
         "parties": {node["spiffe_id"]: node["party"] for node in nodes},
         "chart": charts.loss_chart(rounds, run),

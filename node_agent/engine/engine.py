@@ -64,8 +64,10 @@ class Engine:
     async def _play(self, context: RoundContext) -> None:
         if self._node.registration not in context.by_registration:
             log.info("Not in the snapshot of round %d: waiting for the next one.", context.round)
+            self._node.meter.finish_before(context.round)
             await self._node.chain.moved_on(context)
             return
+        self._node.meter.begin(context.round)
         missed = context.round != self._expected
         self._expected = context.round + 1
         current = Round(self._node, context)
@@ -118,6 +120,7 @@ class Engine:
     async def _finish(self, over: RunOver) -> None:
         """Hand the training process the final model, whenever it asks."""
         self._over = over
+        self._node.meter.finish_before(over.round + 1)
         log.info(
             "The run is finished after %d rounds; model %s.", over.round, over.merged_root.hex()
         )

@@ -136,7 +136,9 @@ async def merge_roster(
     files = tuple(node.store.path(context.round, update.root) for update in updates)
     weights = tuple(merge_weights(context, peers))
     samples = {update.registration: update.samples for update in updates}
+    started = asyncio.get_running_loop().time()
     root, path = await asyncio.to_thread(_merge, node, context, files, weights)
+    node.meter.merged(context.round, asyncio.get_running_loop().time() - started)
     return Merged(root, path, tuple(peers), files, weights, samples, rejected)
 
 

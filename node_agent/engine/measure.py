@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from contracts.messages import Attestation, unpack_shares
 from metering.agreement import Measurement, agrees
@@ -67,13 +69,16 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
     phi = None
     for count in sorted(GAUSS_LEGENDRE):
         points = GAUSS_LEGENDRE[count] if metered else ()
-        evaluation = await node.trainer.evaluate(base, merged.path, points, gradient)
+        evaluating = node.trainer.evaluate(base, merged.path, points, gradient)
+        evaluation = await _counted(node, context, evaluating)
         evaluate_s += evaluation.seconds
         if gradient is None or not isfinite(evaluation.loss_before - evaluation.loss_after):
             break
         started = loop.time()
         phi = await asyncio.to_thread(_scores, gradient, base, merged)
-        score_s += loop.time() - started
+        scored_s = loop.time() - started
+        score_s += scored_s
+        node.meter.evaluated(context.round, scored_s)
         if not all(map(isfinite, phi)):
             # One absurd update can do this: the round pays nobody, and goes on.
             phi = None
@@ -84,6 +89,20 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
     shares = () if void else row(context, merged.peers, merged.samples, phi)
     parties = frozenset(peer.party for peer in merged.peers)
     return Measured(*_fixed(evaluation), shares, evaluate_s, score_s, parties, metered)
+
+
+async def _counted(
+    node: Node, context: RoundContext, evaluating: Coroutine[Any, Any, Evaluation]
+) -> Evaluation:
+    """Work is done, and counts, even if the others agree meanwhile and nobody waits for it."""
+
+    def count(done: asyncio.Future[Evaluation]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            node.meter.evaluated(context.round, done.result().seconds)
+
+    task = asyncio.ensure_future(evaluating)
+    task.add_done_callback(count)
+    return await asyncio.shield(task)
 
 
 def _fixed(evaluation: Evaluation) -> tuple[int, int, int]:

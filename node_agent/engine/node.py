@@ -25,6 +25,7 @@ from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Envelope, Peer, Reason, Traffic
 from node_agent.trainer import Request, Trainer
+from node_agent.usage.meter import Meter
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Node:
     trainer: Trainer
     chain: RunChain
     reports: Reports
+    meter: Meter
     schema: Schema
     traffic: Traffic
     message_timeout_s: float

@@ -187,6 +187,7 @@ class Round:
             self.state = "refused"
             return await self.node.trainer.refuse(str(error), error.hint)
         self.say(self.node.sign_once(self.context, "update", 0, update))
+        self.node.meter.committed(self.context.round, update.samples)
         self.report.samples = update.samples
         self.report.commit_s = asyncio.get_running_loop().time() - started
         self.state = "committed"

@@ -36,6 +36,7 @@ class Exchange:
 
     def __init__(self, response: PeerResponse) -> None:
         self.response = response
+        self.received_bytes = 0  # of a file
         self.waiting_for = "the whole answer"
 
 
@@ -46,12 +47,13 @@ async def save(exchange: Exchange, path: Path, size: int) -> str:
     and writing them. Raises AgentStateError when the disk is full or broken.
     """
     hasher = blake3()
-    received = 0
     try:
         with path.open("xb") as file:
             async for chunk in exchange.response.content.iter_any():
-                received += len(chunk)
-                exchange.waiting_for = f"a file ({received} of {size} bytes had come)"
+                exchange.received_bytes += len(chunk)
+                exchange.waiting_for = (
+                    f"a file ({exchange.received_bytes} of {size} bytes had come)"
+                )
                 hasher.update(chunk)
                 file.write(chunk)
     except OSError as error:

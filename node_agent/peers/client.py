@@ -125,6 +125,7 @@ class PeerClient:
                     )
                 os.replace(temporary, destination)
             finally:
+                self._traffic.fetched_bytes += exchange.received_bytes
                 temporary.unlink(missing_ok=True)
 
     async def close(self) -> None:

@@ -36,9 +36,14 @@ class Reason(StrEnum):
 
 @dataclass(slots=True)
 class Traffic:
-    """What this node has sent to peers: bodies of messages, answers and files, before TLS."""
+    """What has passed between this node and its peers, before TLS."""
 
     sent_bytes: int = 0
+    """Sent: bodies of messages and files."""
+    served_bytes: int = 0
+    """Of these, of files: updates and models."""
+    fetched_bytes: int = 0
+    """Received, of files; also of those that broke off or were the wrong ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,9 @@ class PeerServer:
             for start in range(0, len(content), CHUNK_BYTES):
                 async with asyncio.timeout(STALL_TIMEOUT_S):
                     await response.write(content[start : start + CHUNK_BYTES])
-                self._traffic.sent_bytes += len(content[start : start + CHUNK_BYTES])
+                sent = min(CHUNK_BYTES, len(content) - start)
+                self._traffic.sent_bytes += sent
+                self._traffic.served_bytes += sent
         except TimeoutError:
             log.warning(
                 "%s read nothing for %g s: cut off", request[_SENDER].spiffe_id, STALL_TIMEOUT_S

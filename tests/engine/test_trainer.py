@@ -16,13 +16,20 @@ HELLO = {"op": "hello", "protocol": 1}
 
 
 @pytest.fixture
-async def trainer(tmp_path: Path) -> AsyncIterator[Trainer]:
+def trained() -> list[tuple[int, float, int]]:
+    """What the trainer told: round, seconds, samples."""
+    return []
+
+
+@pytest.fixture
+async def trainer(tmp_path: Path, trained: list[tuple[int, float, int]]) -> AsyncIterator[Trainer]:
     served = Trainer(
         tmp_path / "s",
         welcome=lambda: {"do": "welcome"},
         admit=lambda message: None,
         status=lambda: {"state": "here"},
         answer_timeout_s=5,
+        trained=lambda *told: trained.append(told),
     )
     await served.start()
     yield served
@@ -130,3 +137,53 @@ async def test_an_instruction_that_nobody_waits_for_any_more_is_answered_first(
     script.say({"op": "loaded"})
     assert (await released) is not None
     assert trainer.request is None
+
+
+async def load(trainer: Trainer, script: Script, round_number: int) -> None:
+    released = asyncio.ensure_future(trainer.release({"do": "load", "round": round_number}))
+    while (await script.hear())["do"] != "load":
+        pass
+    script.say({"op": "loaded"})
+    assert await released is not None
+
+
+async def test_training_lasts_from_a_load_to_the_next_request(
+    trainer: Trainer, trained: list[tuple[int, float, int]]
+) -> None:
+    script = await connect(trainer, HELLO, {"op": "begin"})
+    await trainer.waiting()
+    assert trained == []
+    await load(trainer, script, 4)
+    await asyncio.sleep(0.1)  # training
+    script.say({"op": "sync", "base": "ab", "samples": 512})
+    await trainer.waiting()
+    ((round_number, seconds, samples),) = trained
+    assert (round_number, samples) == (4, 512)
+    assert 0.05 < seconds < 2
+
+
+async def test_a_request_that_is_repeated_was_trained_for_once(
+    trainer: Trainer, trained: list[tuple[int, float, int]]
+) -> None:
+    script = await connect(trainer, HELLO, {"op": "begin"})
+    await trainer.waiting()
+    await load(trainer, script, 4)
+    script.say(*[{"op": "sync", "base": "ab", "samples": 512}] * 2)
+    await trainer.waiting()
+    await load(trainer, script, 5)
+    script.say({"op": "end", "base": "cd"})
+    await trainer.waiting()
+    assert [(number, samples) for number, _, samples in trained] == [(4, 512), (5, 0)]
+
+
+async def test_training_that_broke_off_has_taken_its_time(
+    trainer: Trainer, trained: list[tuple[int, float, int]]
+) -> None:
+    script = await connect(trainer, HELLO, {"op": "begin"})
+    await trainer.waiting()
+    await load(trainer, script, 4)
+    script.writer.close()
+    async with asyncio.timeout(5):
+        while not trained:  # noqa: ASYNC110  it takes a few turns of the loop
+            await asyncio.sleep(0)
+    assert [(number, samples) for number, _, samples in trained] == [(4, 0)]

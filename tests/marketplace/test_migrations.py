@@ -22,6 +22,7 @@ from marketplace.storage.models import (
     Operation,
     Party,
     Round,
+    UsageReport,
 )
 
 HASH = "0x" + "ab" * 32
@@ -83,6 +84,23 @@ def fill(session: Session) -> None:
     session.add(Credit(event_id=event.id, **credit))
 
 
+def fill_usage(session: Session) -> None:
+    counts = ("bytes_served", "bytes_fetched", "training_ms", "evaluation_ms", "merge_ms")
+    session.add(
+        UsageReport(
+            run_id=HASH,
+            round=1,
+            spiffe_id="spiffe://swarm.example/org/a/node/1",
+            key=ADDRESS,
+            signature="0x",
+            received_s=1,
+            samples=2**53,
+            restarts=0,
+            **dict.fromkeys(counts, 2**63 - 1),
+        )
+    )
+
+
 def operation(name: str) -> Operation:
     return Operation(
         id=name,
@@ -113,16 +131,29 @@ def test_an_upgrade_of_an_up_to_date_database_keeps_its_data(database: Database)
     database.write_now(fill)
     migrate.upgrade(database.engine)
     assert database.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
-    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0002"
+    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0003"
 
 
 def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database) -> None:
     database.write_now(fill)
+    database.write_now(fill_usage)
     migrate.downgrade(database.engine, "base")
     assert migrate.current(database.engine) is None
     assert sa.inspect(database.engine).get_table_names() == ["alembic_version"]
     migrate.upgrade(database.engine)
     database.write_now(fill)
+    database.write_now(fill_usage)
+
+
+def test_usage_goes_with_its_revision_and_leaves_the_rest_as_it_was(database: Database) -> None:
+    database.write_now(fill)
+    database.write_now(fill_usage)
+    migrate.downgrade(database.engine, "0002")
+    assert "usage_reports" not in sa.inspect(database.engine).get_table_names()
+    assert database.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
+    migrate.upgrade(database.engine)
+    found = database.read_now(lambda session: session.scalars(sa.select(UsageReport)).all())
+    assert found == []
 
 
 def test_certificates_of_before_stand_for_the_latest_enrollment_of_their_name(

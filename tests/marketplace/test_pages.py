@@ -11,9 +11,9 @@ import pytest
 from siwe import SiweMessage  # type: ignore[import-untyped] # it has no stubs
 
 from contracts.keys import Signer, new_key
+from contracts.personal import personal_digest
 from marketplace import errors
 from marketplace.client import MarketClient
-from marketplace.identity.personal import personal_digest
 from tests.marketplace.world import Federation, World, draft, eventually
 
 

@@ -32,6 +32,23 @@ from node_agent.errors import (
 from tests.node_cli.market import DEPLOYMENT
 
 SAMPLES = Path(node_agent.__file__).parent / "samples"
+STATUS = {
+    "state": "training",
+    "round": 3,
+    "peers": ["a", "b"],
+    "usage": {
+        "round": 2,
+        "bytes_served": 2_500_000,
+        "bytes_fetched": 1_250_000,
+        "training_ms": 12_345,
+        "evaluation_ms": 250,
+        "merge_ms": 7,
+        "samples": 812,
+        "restarts": 0,
+        "energy_j": None,
+        "waiting_reports": 0,
+    },
+}
 COMMANDS = ("run", "validate", "healthcheck", "enroll", "status", "version")
 
 
@@ -49,7 +66,7 @@ async def agent(config: Path) -> AsyncIterator[list[bytes]]:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readline())
-        writer.write(b'{"state": "training", "round": 3, "peers": ["a", "b"]}\n')
+        writer.write(json.dumps(STATUS).encode() + b"\n")
         await writer.drain()
         writer.close()
 
@@ -123,9 +140,15 @@ async def test_status_is_a_table_for_people_and_json_for_programs(
     agent: list[bytes], config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await asyncio.to_thread(call, ["status", "--config", str(config)]) == 0
-    assert capsys.readouterr().out == 'state  training\nround  3\npeers  ["a", "b"]\n'
+    assert capsys.readouterr().out.splitlines() == [
+        "state  training",
+        "round  3",
+        'peers  ["a", "b"]',
+        "usage  round 2: 2.500 MB served, 1.250 MB fetched, 12.345 s training, 0.250 s evaluation, "
+        "0.007 s merge, 812 samples, energy not readable",
+    ]
     assert await asyncio.to_thread(call, ["status", "--json", "--config", str(config)]) == 0
-    assert json.loads(capsys.readouterr().out)["round"] == 3
+    assert json.loads(capsys.readouterr().out) == STATUS
 
 
 async def test_an_agent_that_hangs_is_not_healthy(

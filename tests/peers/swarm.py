@@ -17,7 +17,7 @@ from node_agent.identity.binding import NodeIdentity
 from node_agent.identity.source import RotatingSource
 from node_agent.identity.svid import Svid
 from node_agent.peers.client import PeerClient
-from node_agent.peers.protocol import Envelope, Peer
+from node_agent.peers.protocol import Envelope, Peer, Traffic
 from node_agent.peers.server import PeerServer
 from tests.identity.authority import TRUST_DOMAIN, Authority
 from tests.identity.clock import Clock
@@ -119,6 +119,7 @@ class Node:
     shelf: Shelf
     server: PeerServer
     client: PeerClient
+    traffic: Traffic
 
     @property
     def name(self) -> str:
@@ -154,12 +155,14 @@ class Swarm:
         source.show(svid)
         identity = NodeIdentity(source, signer, clock=clock)
         shelf = Shelf()
-        server = PeerServer(identity, self.members, shelf, "127.0.0.1", 0)
+        traffic = Traffic()
+        server = PeerServer(identity, self.members, shelf, "127.0.0.1", 0, traffic)
         port = await server.start()
         peer = replace(peer, url=f"https://127.0.0.1:{port}")
         if enrolled:
             self.members.enrolled[peer.spiffe_id] = peer
-        node = Node(peer, signer, source, clock, shelf, server, PeerClient(identity, self.members))
+        client = PeerClient(identity, self.members, traffic)
+        node = Node(peer, signer, source, clock, shelf, server, client, traffic)
         self.nodes.append(node)
         return node
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from contracts.messages import Claim, from_json
-from marketplace.runs import views
+from marketplace.runs import usage, views
 from marketplace.runs.requests import read_request
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Label, Signature
@@ -62,6 +62,23 @@ async def list_rounds(run_id: Hash, caller: CallerOf, market: MarketOf) -> list[
 async def show_earnings(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Who earned what in a run."""
     return await market.database.read(views.show_earnings, caller, run_id, market.clock())
+
+
+@router.get("/runs/{run_id}/usage")
+async def show_usage(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """What a run cost its nodes, by their own word; nobody is paid by it."""
+    return await market.database.read(usage.show_usage, caller, run_id)
+
+
+@router.get("/runs/{run_id}/usage/{round_number}")
+async def list_usage(
+    run_id: Hash,
+    round_number: Annotated[int, Path(ge=0, lt=2**32)],
+    caller: CallerOf,
+    market: MarketOf,
+) -> list[dict[str, Any]]:
+    """The signed reports of one round."""
+    return await market.database.read(usage.list_reports, caller, run_id, round_number)
 
 
 @router.post("/claims/prepare")

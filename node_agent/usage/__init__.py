@@ -1,0 +1,1 @@
+"""What taking part costs this node: counted here, signed, shown; nobody is paid by it."""
