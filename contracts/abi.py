@@ -20,7 +20,20 @@ from contracts.errors import ContractReverted, MessageError, NotDeployed
 from contracts.kinds import checksum_address
 from contracts.reasons import explain
 
-CONTRACTS: Final = ("SwarmToken", "Consortium", "Training", "Rewards")
+CONTRACTS: Final = (
+    "Roles",
+    "SwarmToken",
+    "Consortium",
+    "Council",
+    "Stakes",
+    "Presence",
+    "Clerk",
+    "Training",
+    "Rewards",
+    "Royalties",
+    "Taskrunner",
+    "Registry",
+)
 _PLAIN_REVERT: Final = keccak(b"Error(string)")[:4]
 _PANIC: Final = keccak(b"Panic(uint256)")[:4]
 

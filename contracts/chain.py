@@ -183,11 +183,8 @@ class Chain:
         self, call: Call, signer: Signer, receipt: Mapping[str, Any]
     ) -> ContractReverted:
         """Asks again what was refused: what changed before its block is still there after it."""
-        request: Any = {"from": signer.address, "data": call.data}
-        if call.to is not None:
-            request["to"] = call.to
         try:
-            await self._web3.eth.call(request, receipt["blockNumber"])
+            await self._web3.eth.call(call.request(signer.address), receipt["blockNumber"])
         except ContractReverted as error:
             return error
         except (ChainRefused, ChainUnreachable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from contracts.chain import Receipt
 from contracts.contract import Contract
@@ -12,6 +13,7 @@ from contracts.messages import (
     Agreement,
     Bylaws,
     Enrollment,
+    Leaving,
     Party,
     Retirement,
     Struct,
@@ -60,6 +62,19 @@ class Snapshot(Struct):
     root: Bytes32
 
 
+class State(IntEnum):
+    """Of an agreement."""
+
+    NONE = 0
+    OFFERED = 1  # signed on chain by some
+    SIGNED = 2  # by all, and not begun
+    ACTIVE = 3
+    AMENDING = 4  # active, while an amendment has some signatures
+    SUSPENDED = 5
+    TERMINATED = 6
+    EXPIRED = 7
+
+
 class Consortium(Contract):
     """Who takes part. See IConsortium.sol for what each function requires."""
 
@@ -69,6 +84,17 @@ class Consortium(Contract):
         self, agreement: Agreement, signatures: Sequence[bytes], *, signer: Signer
     ) -> Receipt:
         return await self._write("activate", to_abi(agreement), list(signatures), signer=signer)
+
+    async def sign(
+        self, agreement: Agreement, party: int, signature: bytes, *, signer: Signer
+    ) -> Receipt:
+        """Posts one party's signature; the last one brings the agreement into force."""
+        return await self._write("sign", to_abi(agreement), party, signature, signer=signer)
+
+    async def leave_agreement(
+        self, leaving: Leaving, wallet_signature: bytes, *, signer: Signer
+    ) -> Receipt:
+        return await self._write("leaveAgreement", to_abi(leaving), wallet_signature, signer=signer)
 
     async def enroll(
         self,
@@ -87,6 +113,24 @@ class Consortium(Contract):
     ) -> Receipt:
         return await self._write("retire", to_abi(retirement), wallet_signature, signer=signer)
 
+    async def council(self) -> str:
+        return str(await self._read_one("council"))
+
+    async def state(self, agreement: bytes) -> State:
+        return State(await self._read_one("state", agreement))
+
+    async def signers(self, agreement_hash: bytes) -> int:
+        """Returns the set of the parties that signed what not all have signed yet."""
+        return int(await self._read_one("signers", agreement_hash))
+
+    async def version(self, agreement: bytes) -> int:
+        """Returns 1, and one more for each amendment."""
+        return int(await self._read_one("version", agreement))
+
+    async def agreement_hash(self, agreement: bytes) -> bytes:
+        """Returns the struct hash of the version in force."""
+        return bytes(await self._read_one("agreementHash", agreement))
+
     async def in_force(self, agreement: bytes) -> bool:
         return bool(await self._read_one("inForce", agreement))
 
@@ -104,6 +148,10 @@ class Consortium(Contract):
     async def bylaws(self, agreement: bytes) -> Bylaws:
         return from_abi(Bylaws, await self._read_one("bylaws", agreement))
 
+    async def unlock_delay(self, agreement: bytes) -> int:
+        """Returns the seconds that stake stays locked after notice."""
+        return int(await self._read_one("unlockDelay", agreement))
+
     async def trust_domain(self, agreement: bytes) -> str:
         return str(await self._read_one("trustDomain", agreement))
 
@@ -113,8 +161,24 @@ class Consortium(Contract):
     async def wallet(self, agreement: bytes, party: int) -> str:
         return str(await self._read_one("wallet", agreement, party))
 
+    async def replacement(self, agreement: bytes, party: int) -> tuple[str, int]:
+        """Returns (the wallet that is to become the party's, when in unix s); zeros if none is."""
+        wallet, since = await self._read("replacement", agreement, party)
+        return str(wallet), int(since)
+
     async def party_count(self, agreement: bytes) -> int:
         return int(await self._read_one("partyCount", agreement))
+
+    async def out(self, agreement: bytes) -> int:
+        """Returns the set of the parties that left or were removed; see `contracts.parties`."""
+        return int(await self._read_one("out", agreement))
+
+    async def is_out(self, agreement: bytes, party: int) -> bool:
+        return bool(await self._read_one("isOut", agreement, party))
+
+    async def joined_at(self, agreement: bytes, party: int) -> int:
+        """Returns when its first node was enrolled in unix s; zero: never."""
+        return int(await self._read_one("joinedAt", agreement, party))
 
     async def enrollment_nonce(self, agreement: bytes, party: int) -> int:
         return int(await self._read_one("enrollmentNonce", agreement, party))
@@ -135,6 +199,11 @@ class Consortium(Contract):
             )
             for number, each in enumerate(from_abi(_Registration, values) for values in stored)
         )
+
+    async def member(self, agreement: bytes, registration: int) -> tuple[str, int, int, int]:
+        """Returns (key, party, since, until) of one registration; zeros if it is not given yet."""
+        key, party, since, until = await self._read("member", agreement, registration)
+        return str(key), int(party), int(since), int(until)
 
     async def latest_snapshot(self, agreement: bytes) -> Snapshot:
         return from_abi(Snapshot, await self._read_one("latestSnapshot", agreement))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import eth_abi.exceptions
@@ -14,6 +15,11 @@ from contracts.keys import Signer
 from contracts.kinds import checksum_address
 from contracts.messages import Domain
 from contracts.transactions import Call
+
+
+def v_r_s(signature: bytes) -> tuple[int, bytes, bytes]:
+    """A signature over a `messages.Permit` in the form that ERC-2612 takes."""
+    return signature[64], signature[:32], signature[32:64]
 
 
 class Contract:
@@ -56,5 +62,8 @@ class Contract:
         (value,) = await self._read(function, *arguments)
         return value
 
-    async def _write(self, function: str, *arguments: Any, signer: Signer) -> Receipt:
-        return await self.chain.transact(self.call(function, *arguments), signer)
+    async def _write(
+        self, function: str, *arguments: Any, signer: Signer, value_wei: int = 0
+    ) -> Receipt:
+        call = replace(self.call(function, *arguments), value_wei=value_wei)
+        return await self.chain.transact(call, signer)

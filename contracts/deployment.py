@@ -1,79 +1,48 @@
-"""The addresses of one set of contracts: a JSON file, and how they come into being."""
+"""One set of contracts: all of them at once, and how they come into being."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from collections.abc import Awaitable
+from dataclasses import dataclass, fields
 from typing import Any
 
 from contracts.abi import interface
+from contracts.addresses import Deployment
 from contracts.chain import Chain
+from contracts.clerk import Clerk
 from contracts.consortium import Consortium
-from contracts.errors import MessageError, NotDeployed
-from contracts.files import replace_file
+from contracts.contract import Contract
+from contracts.council import Council
+from contracts.errors import NotDeployed
 from contracts.keys import Signer
 from contracts.kinds import checksum_address
 from contracts.messages import Domain
+from contracts.presence import Presence
+from contracts.registry import Registry
 from contracts.rewards import Rewards
+from contracts.roles import Roles
+from contracts.royalties import Royalties
+from contracts.stakes import Stakes
+from contracts.taskrunner import Taskrunner
 from contracts.token import SwarmToken
 from contracts.training import Training
 from contracts.transactions import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """Where the contracts are."""
-
-    chain_id: int
-    token: str
-    consortium: str
-    training: str
-    rewards: str
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Any) -> Deployment:
-        """Raises NotDeployed: not what `to_json` gives."""
-        names = [field.name for field in fields(cls)]
-        if not isinstance(value, dict) or value.keys() != set(names):
-            raise NotDeployed("not a deployment", hint=f"expected exactly {', '.join(names)}")
-        if type(value["chain_id"]) is not int:
-            raise NotDeployed("not a deployment: chain_id is no number")
-        try:
-            return cls(value["chain_id"], *(checksum_address(value[name]) for name in names[1:]))
-        except MessageError as error:
-            raise NotDeployed(f"not a deployment: {error}", hint=error.hint) from error
-
-    def save(self, path: Path) -> None:
-        """Writes the file, whole or not at all."""
-        data = (json.dumps(self.to_json(), indent=2) + "\n").encode()
-        replace_file(path, data, mode=0o644)  # no secret in it
-
-    @classmethod
-    def load(cls, path: Path) -> Deployment:
-        """Raises NotDeployed: no such file, or not a deployment."""
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise NotDeployed(
-                f"cannot read the deployment file {path}: {error}",
-                hint="deploy the contracts first, or get the file from who did",
-            ) from error
-        return cls.from_json(value)
-
-
-@dataclass(frozen=True, slots=True)
 class Domains:
-    """The EIP-712 domain of each contract."""
+    """The EIP-712 domains of the contracts that check signatures."""
 
     token: Domain
     consortium: Domain
+    council: Domain
+    stakes: Domain
+    presence: Domain
     training: Domain
     rewards: Domain
+    royalties: Domain
+    taskrunner: Domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +51,18 @@ class Contracts:
 
     chain: Chain
     deployment: Deployment
+    roles: Roles
     token: SwarmToken
     consortium: Consortium
+    council: Council
+    stakes: Stakes
+    presence: Presence
+    clerk: Clerk
     training: Training
     rewards: Rewards
+    royalties: Royalties
+    taskrunner: Taskrunner
+    registry: Registry
 
     @classmethod
     def at(cls, chain: Chain, deployment: Deployment) -> Contracts:
@@ -98,32 +75,58 @@ class Contracts:
         return cls(
             chain,
             deployment,
-            SwarmToken(chain, deployment.token),
-            Consortium(chain, deployment.consortium),
-            Training(chain, deployment.training),
-            Rewards(chain, deployment.rewards),
+            roles=Roles(chain, deployment.roles),
+            token=SwarmToken(chain, deployment.token),
+            consortium=Consortium(chain, deployment.consortium),
+            council=Council(chain, deployment.council),
+            stakes=Stakes(chain, deployment.stakes),
+            presence=Presence(chain, deployment.presence),
+            clerk=Clerk(chain, deployment.clerk),
+            training=Training(chain, deployment.training),
+            rewards=Rewards(chain, deployment.rewards),
+            royalties=Royalties(chain, deployment.royalties),
+            taskrunner=Taskrunner(chain, deployment.taskrunner),
+            registry=Registry(chain, deployment.registry),
         )
 
     @property
     def domains(self) -> Domains:
-        return Domains(
-            self.token.domain, self.consortium.domain, self.training.domain, self.rewards.domain
-        )
+        return Domains(**{each.name: getattr(self, each.name).domain for each in fields(Domains)})
 
     async def check(self) -> None:
         """Raises NotDeployed: an address has no contract, or they do not belong together."""
-        for contract in (self.token, self.consortium, self.training, self.rewards):
+        every: list[Contract] = [getattr(self, name) for name in self.deployment.addresses]
+        for contract in every:
             if not await self.chain.has_code(contract.address):
                 raise NotDeployed(
                     f"there is no contract {contract.NAME} at {contract.address}",
                     hint="is the deployment file that of this chain?",
                 )
-        linked = await self.training.consortium(), await self.training.rewards()
-        if linked != (self.consortium.address, self.rewards.address):
-            raise NotDeployed(
-                f"the training contract {self.training.address} belongs to other contracts",
-                hint="take all addresses from one deployment",
-            )
+        training, royalties = self.training, self.royalties
+        links: tuple[tuple[Contract, Awaitable[str], Contract], ...] = (
+            (self.consortium, self.consortium.council(), self.council),
+            (self.stakes, self.stakes.consortium(), self.consortium),
+            (self.stakes, self.stakes.token(), self.token),
+            (self.presence, self.presence.consortium(), self.consortium),
+            (training, training.consortium(), self.consortium),
+            (training, training.clerk(), self.clerk),
+            (training, training.rewards(), self.rewards),
+            (self.clerk, self.clerk.training(), training),
+            (self.clerk, self.clerk.stakes(), self.stakes),
+            (self.clerk, self.clerk.presence(), self.presence),
+            (self.rewards, self.rewards.token(), self.token),
+            (royalties, royalties.training(), training),
+            (self.taskrunner, self.taskrunner.consortium(), self.consortium),
+            (self.registry, self.registry.authority(), self.roles),
+        )
+        found = await asyncio.gather(*(address for _, address, _ in links))
+        for (contract, _, expected), address in zip(links, found, strict=True):
+            if address != expected.address:
+                raise NotDeployed(
+                    f"the contract {contract.NAME} at {contract.address} belongs to another "
+                    f"{expected.NAME}, at {address}",
+                    hint="take all addresses from one deployment",
+                )
 
 
 async def deploy(
@@ -141,7 +144,8 @@ async def deploy(
     Args:
         chain: where to.
         signer: who posts; gets no rights by it.
-        treasury: the account that may mint the reward token.
+        treasury: administrator of the roles: may mint the reward token and publish versions,
+            without delay. Production deployments divide that up; see Roles.sol.
         token_name: of the reward token.
         cap_wei: [wei] of it that can ever exist.
         token_symbol: of the reward token.
@@ -155,12 +159,34 @@ async def deploy(
             raise NotDeployed(f"the chain gave no address for {name}")
         return checksum_address(address)
 
-    async def token_address() -> str:
-        if token is not None:
-            return checksum_address(token)
-        return await create("SwarmToken", token_name, token_symbol, cap_wei, treasury)
+    roles, consortium = await asyncio.gather(create("Roles", treasury), create("Consortium"))
+    if token is None:
+        paid_in = await create("SwarmToken", token_name, token_symbol, cap_wei, roles)
+    else:
+        paid_in = checksum_address(token)
+    stakes, presence, taskrunner, registry = await asyncio.gather(
+        create("Stakes", consortium, paid_in),
+        create("Presence", consortium),
+        create("Taskrunner", consortium),
+        create("Registry", roles),
+    )
+    clerk = await create("Clerk", consortium, stakes, presence)
+    training = await create("Training", consortium, paid_in, clerk)
+    return Deployment(
+        chain_id=chain.chain_id,
+        roles=roles,
+        token=paid_in,
+        consortium=consortium,
+        council=await Consortium(chain, consortium).council(),
+        stakes=stakes,
+        presence=presence,
+        clerk=clerk,
+        training=training,
+        rewards=await Training(chain, training).rewards(),
+        royalties=await create("Royalties", training),
+        taskrunner=taskrunner,
+        registry=registry,
+    )
 
-    paid_in, consortium = await asyncio.gather(token_address(), create("Consortium"))
-    training = await create("Training", consortium, paid_in)
-    rewards = await Training(chain, training).rewards()
-    return Deployment(chain.chain_id, paid_in, consortium, training, rewards)
+
+__all__ = ["Contracts", "Deployment", "Domains", "deploy"]

@@ -26,8 +26,14 @@ _UINT64: Final = Integer(64)
 _UINT256: Final = Integer(256)
 _INT64: Final = Integer(64, signed=True)
 
+# Kinds of membership changes.
 ENROLLED: Final = 1
 RETIRED: Final = 2
+PARTY_OUT: Final = 3
+SUSPENDED: Final = 4
+RESUMED: Final = 5
+TERMINATED: Final = 6
+AMENDED: Final = 7
 
 
 def _tail(text: str) -> bytes:
@@ -101,7 +107,7 @@ def next_snapshot_root(
     url: str,
     may_lead: bool,
 ) -> bytes:
-    """Root of the snapshot after one membership change (`ENROLLED` or `RETIRED`).
+    """Root of the snapshot after a node came or went (`ENROLLED` or `RETIRED`).
 
     The root of the first snapshot, before any change, is the agreement's id.
     """
@@ -116,6 +122,15 @@ def next_snapshot_root(
         _BOOL.word(may_lead),
     )
     return keccak(b"".join(words))
+
+
+def changed_snapshot_root(root: bytes, change: int, party: int = 0) -> bytes:
+    """Root of the snapshot after any other membership change, `PARTY_OUT` to `AMENDED`.
+
+    As `next_snapshot_root`, all other words being zero; only PARTY_OUT names a party.
+    """
+    words = (_BYTES32.word(root), _UINT8.word(change), _UINT16.word(0), _UINT16.word(party))
+    return keccak(b"".join(words) + bytes(4 * 32))
 
 
 def leader_rank(run: bytes, round: int, merged_root: bytes, organization: str) -> bytes:

@@ -6,9 +6,6 @@ whose type is `Bytes32` hold exactly 32 bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from contracts.agreements import Agreement, Bylaws, Party, Terms
 from contracts.eip712 import (
     Domain,
     Struct,
@@ -26,6 +23,7 @@ from contracts.eip712 import (
 )
 from contracts.errors import MessageError, SignatureError
 from contracts.hashes import (
+    changed_snapshot_root,
     first_prev,
     leader_rank,
     members_root,
@@ -37,173 +35,76 @@ from contracts.hashes import (
 )
 from contracts.kinds import checksum_address
 from contracts.packing import pack_rejects, pack_shares, unpack_rejects, unpack_shares
-from contracts.solidity import (
-    Bool,
-    Bytes,
-    Bytes32,
-    Int64,
-    String,
-    Uint16,
-    Uint32,
-    Uint64,
-    Uint256,
-    Wallet,
+from contracts.structs.agreements import Agreement, Bylaws, Party, Terms
+from contracts.structs.membership import (
+    Alive,
+    Enrollment,
+    Leaving,
+    Motion,
+    Move,
+    Retirement,
+    Suspicion,
+    TlsBinding,
+    Veto,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Enrollment(Struct):
-    """Binds a node to a party; signed by the wallet and by the node's key. Domain: Consortium."""
-
-    agreement: Bytes32
-    party: Uint16
-    node: String
-    key: Wallet
-    url: String
-    may_lead: Bool
-    deadline: Uint64  # [unix s]
-    nonce: Uint256
-
-
-@dataclass(frozen=True, slots=True)
-class Retirement(Struct):
-    """Takes a node out of the next snapshot; signed by the party's wallet. Domain: Consortium."""
-
-    agreement: Bytes32
-    registration: Uint16
-    deadline: Uint64  # [unix s]
-
-
-@dataclass(frozen=True, slots=True)
-class TlsBinding(Struct):
-    """A node's word that a TLS key is its own; signed by the node's key. Domain: Consortium."""
-
-    agreement: Bytes32
-    spki_hash: Bytes32  # SHA-256 of the SubjectPublicKeyInfo in DER
-    not_after: Uint64  # [unix s]
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest(Struct):
-    """Asks for a run; signed by a party's wallet. Domain: Training."""
-
-    agreement: Bytes32
-    party: Uint16
-    name: String
-    salt: Bytes32
-    deadline: Uint64  # [unix s]
-
-
-@dataclass(frozen=True, slots=True)
-class Update(Struct):
-    """A node's commitment to its update file. Domain: Training."""
-
-    run_id: Bytes32
-    round: Uint32
-    prev: Bytes32
-    registration: Uint16
-    root: Bytes32  # BLAKE3 of the file
-    size: Uint64  # [bytes]
-    samples: Uint64
-
-
-@dataclass(frozen=True, slots=True)
-class Roster(Struct):
-    """The updates that go into a round, as a leader closed them. Domain: Training."""
-
-    run_id: Bytes32
-    round: Uint32
-    prev: Bytes32
-    term: Uint32
-    members: tuple[Uint16, ...]  # registrations
-    updates_root: Bytes32
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings(Struct):
-    """Which files of a roster a node has. Domain: Training."""
-
-    run_id: Bytes32
-    round: Uint32
-    prev: Bytes32
-    term: Uint32
-    registration: Uint16
-    roster_root: Bytes32
-    bitmap: Bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal(Struct):
-    """A node's word that it will not sign a proposed attestation, and why. Domain: Training."""
-
-    run_id: Bytes32
-    round: Uint32
-    prev: Bytes32
-    term: Uint32
-    registration: Uint16
-    attestation: Bytes32  # digest of what is refused
-    reason: String
-
-
-@dataclass(frozen=True, slots=True)
-class Attestation(Struct):
-    """What a node signs under what it merged and measured. Domain: Training."""
-
-    run_id: Bytes32
-    round: Uint32
-    prev: Bytes32
-    term: Uint32
-    roster_root: Bytes32
-    merged_root: Bytes32
-    loss_before: Uint64  # [1e-9]
-    loss_after: Uint64  # [1e-9]
-    metric: Int64  # [1e-9]
-    shares: Bytes  # `pack_shares`
-    rejects: Bytes  # `pack_rejects`
-
-
-@dataclass(frozen=True, slots=True)
-class Claim(Struct):
-    """Pays an organization what it accrued; signed by the party's wallet. Domain: Rewards."""
-
-    run_id: Bytes32
-    party: Uint16
-    recipient: Wallet
-    nonce: Uint256
-    deadline: Uint64  # [unix s]
-
-
-@dataclass(frozen=True, slots=True)
-class Permit(Struct):
-    """EIP-2612: lets a spender take tokens; signed by their owner. Domain: the token."""
-
-    owner: Wallet
-    spender: Wallet
-    value: Uint256  # [wei]
-    nonce: Uint256
-    deadline: Uint256  # [unix s]
-
+from contracts.structs.payments import Claim, Delegation, Permit, Pricing, Unlocking
+from contracts.structs.rounds import (
+    Attestation,
+    Holdings,
+    Pardon,
+    Refusal,
+    Roster,
+    Row,
+    RunRequest,
+    Update,
+    Votes,
+)
+from contracts.structs.tasks import (
+    Assignment,
+    ResetRequest,
+    TaskChange,
+    TaskRequest,
+    TaskrunnerRequest,
+)
 
 __all__ = [
     "Agreement",
+    "Alive",
+    "Assignment",
     "Attestation",
     "Bylaws",
     "Claim",
+    "Delegation",
     "Domain",
     "Enrollment",
     "Holdings",
+    "Leaving",
     "MessageError",
+    "Motion",
+    "Move",
+    "Pardon",
     "Party",
     "Permit",
+    "Pricing",
     "Refusal",
+    "ResetRequest",
     "Retirement",
     "Roster",
+    "Row",
     "RunRequest",
     "SignatureError",
     "Struct",
+    "Suspicion",
+    "TaskChange",
+    "TaskRequest",
+    "TaskrunnerRequest",
     "Terms",
     "TlsBinding",
+    "Unlocking",
     "Update",
+    "Veto",
+    "Votes",
+    "changed_snapshot_root",
     "checksum_address",
     "digest",
     "first_prev",

@@ -5,22 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.chain import Receipt
-from contracts.contract import Contract
+from contracts.claims import Claims
+from contracts.contract import v_r_s
 from contracts.keys import Signer
-from contracts.messages import Claim, Struct, from_abi, to_abi
-from contracts.solidity import Bool, Uint128, Wallet
+from contracts.messages import Struct, from_abi
+from contracts.solidity import Bool, Bytes32, Uint16, Uint32, Uint64, Uint120, Uint128, Wallet
 
 
 @dataclass(frozen=True, slots=True)
 class Pool(Struct):
     """A run's money, in wei of the reward token."""
 
-    sponsor: Wallet
+    funded: Uint120
+    credited: Uint120  # owed or paid to organizations
     closed: Bool
-    funded: Uint128
-    credited: Uint128  # owed or paid to organizations
-    claimed: Uint128
-    refunded: Uint128
+    at_end: Bool  # nothing is paid before it is closed
+    claimed: Uint120
+    refunded: Uint120
+    parties: Uint16
+    sponsor: Wallet
+    probation: Uint32  # [s] that who joined later than `opened_at` waits to be paid
+    opened_at: Uint64  # [unix s]
+    agreement: Bytes32
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,8 @@ class Account(Struct):
     claimed: Uint128  # ever paid
 
 
-class Rewards(Contract):
-    """Escrow, vesting, credit and claim. See IRewards.sol for what each function requires."""
+class Rewards(Claims):
+    """Escrow, vesting and credit. See IRewards.sol for what each function requires."""
 
     NAME = "Rewards"
 
@@ -45,32 +51,11 @@ class Rewards(Contract):
     ) -> Receipt:
         """Adds to a pool from the signer's tokens by its signature over a `messages.Permit`."""
         return await self._write(
-            "fundWithPermit",
-            run_id,
-            amount_wei,
-            deadline,
-            permit[64],
-            permit[:32],
-            permit[32:64],
-            signer=signer,
+            "fundWithPermit", run_id, amount_wei, deadline, *v_r_s(permit), signer=signer
         )
-
-    async def claim(self, claim: Claim, wallet_signature: bytes, *, signer: Signer) -> Receipt:
-        return await self._write("claim", to_abi(claim), wallet_signature, signer=signer)
-
-    async def claim_to(
-        self, run_id: bytes, party: int, recipient: str, *, signer: Signer
-    ) -> Receipt:
-        return await self._write("claimTo", run_id, party, recipient, signer=signer)
 
     async def refund(self, run_id: bytes, *, signer: Signer) -> Receipt:
         return await self._write("refund", run_id, signer=signer)
-
-    async def token(self) -> str:
-        return str(await self._read_one("token"))
-
-    async def consortium(self) -> str:
-        return str(await self._read_one("consortium"))
 
     async def training(self) -> str:
         return str(await self._read_one("training"))
@@ -80,9 +65,6 @@ class Rewards(Contract):
 
     async def account(self, run_id: bytes, party: int) -> Account:
         return from_abi(Account, await self._read_one("account", run_id, party))
-
-    async def claim_nonce(self, run_id: bytes, party: int) -> int:
-        return int(await self._read_one("claimNonce", run_id, party))
 
     async def vested(self, run_id: bytes, gain_e9: int, span_e9: int) -> int:
         """Returns the wei of the pool that this gain over this span vests."""

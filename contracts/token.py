@@ -19,7 +19,7 @@ class SwarmToken(Contract):
         return await self._write("transfer", to, amount_wei, signer=signer)
 
     async def mint(self, to: str, amount_wei: int, *, signer: Signer) -> Receipt:
-        """Creates tokens; only the treasury may."""
+        """Creates tokens; only who has the role may."""
         return await self._write("mint", to, amount_wei, signer=signer)
 
     async def name(self) -> str:
@@ -31,8 +31,9 @@ class SwarmToken(Contract):
     async def decimals(self) -> int:
         return int(await self._read_one("decimals"))
 
-    async def treasury(self) -> str:
-        return str(await self._read_one("treasury"))
+    async def authority(self) -> str:
+        """Returns the address of the roles that say who may mint."""
+        return str(await self._read_one("authority"))
 
     async def cap(self) -> int:
         return int(await self._read_one("cap"))

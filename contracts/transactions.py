@@ -45,11 +45,18 @@ class Call:
         to: the contract; None deploys one.
         data: selector and arguments.
         label: what messages and logs call it.
+        value_wei: [wei of the chain's coin] that goes along.
     """
 
     to: str | None
     data: bytes
     label: str
+    value_wei: int = 0
+
+    def request(self, sender: str) -> Any:
+        """What eth_call and eth_estimateGas take."""
+        request: dict[str, Any] = {"from": sender, "data": self.data, "value": self.value_wei}
+        return request if self.to is None else request | {"to": self.to}
 
 
 @dataclass(slots=True)
@@ -87,11 +94,8 @@ class Transactor:
             ChainUnreachable: the chain cannot be asked; nothing was sent.
             ChainRefused: the node does not take the transaction.
         """
-        request: Any = {"from": signer.address, "data": call.data}
-        if call.to is not None:
-            request["to"] = call.to
         # By the block to come: a chain that makes blocks on demand may have an old latest one.
-        estimate = await self._web3.eth.estimate_gas(request, "pending")
+        estimate = await self._web3.eth.estimate_gas(call.request(signer.address), "pending")
         gas = estimate + estimate * _GAS_MARGIN_PERCENT // 100
         fees = await self._profile.fees(self._web3)
         account = self._accounts.setdefault(signer.address, _Account())
@@ -143,7 +147,8 @@ class Transactor:
     def _signed(self, call: Call, signer: Signer, nonce: int, gas: int, fees: Fees) -> _Signed:
         to = bytes.fromhex(call.to[2:]) if call.to else b""
         fields: list[Any] = [
-            self._chain_id, nonce, fees.tip_wei, fees.most_wei, gas, to, 0, call.data, [],
+            self._chain_id, nonce, fees.tip_wei, fees.most_wei, gas, to, call.value_wei,
+            call.data, [],
         ]  # fmt: skip
         signature = signer.sign(keccak(_TYPE + rlp.encode(fields)))
         parts = [

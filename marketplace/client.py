@@ -180,14 +180,25 @@ class MarketClient:
 
     # Runs and rewards
 
-    def create_run(self, agreement_id: str, name: str) -> Fields:
-        """Asks for a run in the name of the party whose wallet this is; gives the operation."""
+    def create_run(
+        self, agreement_id: str, name: str, *, generation: int = 1, continues: str = ""
+    ) -> Fields:
+        """Asks for a run in the name of the party whose wallet this is; gives the operation.
+
+        Args:
+            agreement_id: under which.
+            name: of the run.
+            generation: 1, or one more than the finished run of this name that it resets.
+            continues: id of a finished run, to start from its model; empty: from the terms'.
+        """
         shown = self.agreement(agreement_id)
         request = RunRequest(
             agreement=_bytes(agreement_id),
             party=self._party(shown)["party"],
             name=name,
             salt=secrets.token_bytes(32),
+            generation=generation,
+            continues=_bytes(continues) if continues else bytes(32),
             deadline=int(time.time()) + _REQUEST_LIFETIME_S,
         )
         signature = sign(self._domain("training"), request, self.wallet)
@@ -228,7 +239,7 @@ class MarketClient:
         prepared = self.request("POST", "/api/claims/prepare", body)
         claim = from_json(Claim, prepared["claim"])
         expected = recipient or self.wallet.address
-        if claim.run_id != _bytes(run_id) or claim.recipient.lower() != expected.lower():
+        if claim.run_ids != (_bytes(run_id),) or claim.recipient.lower() != expected.lower():
             raise WrongSignature("the claim is not the one that was asked for", hint="do not sign")
         signature = sign(self._domain("rewards"), claim, self.wallet)
         answer = self.request(

@@ -12,12 +12,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from contracts.addresses import Deployment
 from contracts.errors import MessageError
 from contracts.files import replace_file
 from contracts.keys import Signer, load_key, new_key, save_key
@@ -45,7 +46,7 @@ AGREEMENT_FILE = "agreement.json"
 DEPLOYMENT_FILE = "deployment.json"
 LEASE_FILE = "lease"
 LEASE_KEY_FILE = "lease.pub"
-_ADDRESSES = ("chain_id", "token", "consortium", "training", "rewards")
+_ADDRESSES = [field.name for field in fields(Deployment)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,13 @@ class LocalSwarm:
         )
 
     async def _create_run(self, agreement: bytes, relayer: Signer) -> bytes:
-        request = RunRequest(agreement, 0, RUN_NAME, bytes(32), int(time.time()) + _DAY_S)
+        request = RunRequest(
+            agreement=agreement,
+            party=0,
+            name=RUN_NAME,
+            salt=bytes(32),
+            deadline=int(time.time()) + _DAY_S,
+        )
         receipt = await self.contracts.training.create_run(
             request,
             self.terms,

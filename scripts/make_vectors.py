@@ -96,7 +96,21 @@ def samples() -> list[m.Struct]:
         m.Enrollment(root("agreement"), 65_535, "", address(1), "", False, 2**64 - 1, 2**256 - 1),
         m.Retirement(root("agreement"), 3, 1_767_225_600),
         m.TlsBinding(root("agreement"), root("spki"), 1_767_225_600),
-        m.RunRequest(root("agreement"), 0, "breast-cancer", root("salt"), 1_767_225_600),
+        m.Leaving(root("agreement"), 1, 1_767_225_600),
+        m.Motion(root("agreement"), 4, 1, address(0xB0B), 0, 1_767_225_600),
+        m.Motion(root("agreement"), 0, 65_535, address(0), 2**256 - 1, 2**64 - 1),
+        m.Move(root("agreement"), 1, address(0xB0B), 7, 1_767_225_600),
+        m.Veto(root("agreement"), 1, address(0xB0B), 7, 1_767_225_600),
+        m.Suspicion(root("agreement"), 1, 65_535, 2**32 - 1, 1_767_225_600),
+        m.Alive(root("agreement"), 1, 1),
+        m.RunRequest(
+            agreement=root("agreement"), party=0, name="breast-cancer", salt=root("salt"),
+            deadline=1_767_225_600,
+        ),
+        m.RunRequest(
+            agreement=root("agreement"), party=65_535, name="", salt=bytes(32),
+            generation=2**32 - 1, continues=root("run"), deadline=0,
+        ),
         m.Update(run, 3, prev, 2, root("update"), 123_456, 812),
         m.Roster(run, 3, prev, 1, (0, 1, 2, 65_535), root("updates")),
         m.Roster(run, 3, prev, 0, (), root("updates")),
@@ -109,7 +123,23 @@ def samples() -> list[m.Struct]:
         m.Attestation(
             run, 0, prev, 0, bytes(32), root("initial"), 0, 2**64 - 1, -(2**63), b"", b"",
         ),
-        m.Claim(run, 1, address(0xB0B), 0, 1_767_225_600),
+        m.Pardon(run, 1, 1_767_225_600, 2**256 - 1),
+        m.Claim((run,), 1, address(0xB0B), 0, 1_767_225_600),
+        m.Claim((run, root("second"), root("third")), 65_535, address(0xB0B), 9, 2**64 - 1),
+        m.Delegation(root("agreement"), 1, address(0xC1A), address(0xB0B), 0, 1_767_225_600),
+        m.Unlocking(root("agreement"), 1, 2**128 - 1, address(0xB0B), 3, 1_767_225_600),
+        m.Pricing(run, 25 * 10**17, 1, 1_767_225_600),
+        m.TaskRequest(
+            root("agreement"), 1, 3, "train", "image", "model", root("body"), 4, 1_767_225_600,
+        ),
+        m.TaskRequest(root("agreement"), 0, 0, "", "", "", bytes(32), 0, 0),
+        m.TaskChange(root("agreement"), 1, "train", 2, root("body"), 5, 1_767_225_600),
+        m.TaskrunnerRequest(root("agreement"), 1, "gpus", 6, 1_767_225_600),
+        m.Assignment(
+            root("agreement"), 1, "gpus", "train", root("body"), 2, 0, 1, 65_535,
+            1_767_312_000, 7, 1_767_225_600,
+        ),
+        m.ResetRequest(root("agreement"), 1, "gpus", 2**32 - 1, 8, 1_767_225_600),
         m.Permit(address(0xA), address(0xB), 10**21, 1, 2**256 - 1),
     ]  # fmt: skip
 
@@ -204,6 +234,15 @@ def hashes() -> dict[str, Any]:
                 "root": text(m.next_snapshot_root(root("agreement"), *change)),
             }
             for change in changes
+        ],
+        "changed_snapshot_root": [
+            {
+                "root_before": text(root("agreement")),
+                "change": change,
+                "party": party,
+                "root": text(m.changed_snapshot_root(root("agreement"), change, party)),
+            }
+            for change, party in ((3, 2), (4, 0), (5, 0), (6, 0), (7, 0))
         ],
     }
 

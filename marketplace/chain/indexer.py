@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts import Contracts, events
+from contracts.deployment import Deployment
 from contracts.errors import ChainError
 from marketplace.chain import projections
 from marketplace.chain.outbox import CONFIRMED, SENT
@@ -68,7 +69,9 @@ class Indexer:
                 after = await chain.block(last.number)
                 if after is None or after.hash != last.hash:
                     return
-                await self._database.write(_store, self._chain_id, found, last.number, last.hash)
+                await self._database.write(
+                    _store, self._contracts.deployment, found, last.number, last.hash
+                )
                 block = last.number
 
     async def _common_block(self) -> int:
@@ -119,13 +122,13 @@ def _blocks(session: Session, chain_id: int) -> Sequence[tuple[int, str]]:
 
 def _store(
     session: Session,
-    chain_id: int,
+    deployment: Deployment,
     found: Sequence[events.Event],
     block: int,
     block_hash: str,
 ) -> None:
-    projections.store(session, chain_id, found)
-    session.merge(Cursor(chain_id=chain_id, block=block, block_hash=block_hash))
+    projections.store(session, deployment, found)
+    session.merge(Cursor(chain_id=deployment.chain_id, block=block, block_hash=block_hash))
 
 
 def _take_back(session: Session, chain_id: int, block: int, block_hash: str) -> int:

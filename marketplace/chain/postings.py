@@ -172,7 +172,7 @@ class RunCreation:
 
     @property
     def effect(self) -> str:
-        return f"create-run:{self.agreement_id}:{self.request.name}"
+        return f"create-run:{self.agreement_id}:{self.request.name}:{self.request.generation}"
 
     def payload(self) -> dict[str, Any]:
         return {
@@ -207,21 +207,27 @@ class RunCreation:
 
 @dataclass(frozen=True, slots=True)
 class RewardClaim:
-    """Pays out what an organization has accrued."""
+    """Pays out what an organization has accrued in runs of one agreement.
+
+    Attributes:
+        since_block: the last block that was indexed when the claim was handed in.
+    """
 
     claim: Claim
     wallet_signature: bytes
     agreement_id: str
+    since_block: int
 
     @property
     def effect(self) -> str:
-        return f"claim:0x{self.claim.run_id.hex()}:{self.claim.party}:{self.claim.nonce}"
+        return f"claim:{self.agreement_id}:{self.claim.party}:{self.claim.nonce}"
 
     def payload(self) -> dict[str, Any]:
         return {
             "claim": to_json(self.claim),
             "wallet_signature": "0x" + self.wallet_signature.hex(),
             "agreement": self.agreement_id,
+            "since_block": self.since_block,
         }
 
     @classmethod
@@ -230,6 +236,7 @@ class RewardClaim:
             from_json(Claim, payload["claim"]),
             _bytes(payload["wallet_signature"]),
             payload["agreement"],
+            payload["since_block"],
         )
 
     async def too_early(self, contracts: Contracts, now_s: int) -> bool:
@@ -239,19 +246,24 @@ class RewardClaim:
         return await contracts.rewards.claim(self.claim, self.wallet_signature, signer=signer)
 
     def outcome(self, session: Session) -> Outcome | None:
-        # Every payment uses up one nonce: payment number n is the one that nonce n stands for.
+        # The events do not tell the nonce. Whoever posted it, and even if by another way: what
+        # was due has gone where the claim says. Had it gone elsewhere, the contract would refuse.
         paid = [
             event
-            for event in events_of(session, "Claimed", run_id="0x" + self.claim.run_id.hex())
-            if event.data["party"] == self.claim.party
+            for run in self.claim.run_ids
+            for event in events_of(session, "Claimed", run_id="0x" + run.hex())
+            if event.block > self.since_block
+            and event.data["party"] == self.claim.party
+            and event.data["recipient"] == self.claim.recipient
         ]
-        if len(paid) <= self.claim.nonce:
+        if not paid:
             return None
-        event = paid[self.claim.nonce]
-        result = {name: event.data[name] for name in ("recipient", "amount")}
-        if event.data["recipient"] != self.claim.recipient:
-            return Outcome(event.transaction, result, f"paid to {event.data['recipient']} instead")
-        return Outcome(event.transaction, result)
+        first = min(paid, key=lambda event: (event.block, event.log_index))
+        amount_wei = sum(
+            int(each.data["amount"]) for each in paid if each.transaction == first.transaction
+        )
+        result = {"recipient": self.claim.recipient, "amount": str(amount_wei)}
+        return Outcome(first.transaction, result)
 
 
 KINDS: dict[str, type[Posting]] = {

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts import events as chain_events
+from contracts.deployment import Deployment
 from contracts.messages import unpack_shares
 from marketplace.errors import MarketError
 from marketplace.storage.models import Credit, Event, Round
@@ -21,8 +22,8 @@ _EXACT_IN_JSON = 2**53
 _LARGEST_INTEGER = 2**63 - 1
 _REJECT_BYTES = 3
 _PLACE = {field.name for field in dataclasses.fields(chain_events.Event)}
-# The token's own events say nothing about agreements or runs.
-_IGNORED = (chain_events.Transfer, chain_events.Approval)
+# What rewards and royalties call alike is of rewards unless it says otherwise.
+_SHARED = {"Claimed": "OfRoyalties", "Delegated": "OfRoyalties"}
 
 
 class LedgerMismatch(MarketError):
@@ -31,7 +32,7 @@ class LedgerMismatch(MarketError):
     code = "ledger-mismatch"
 
 
-def store(session: Session, chain_id: int, found: Iterable[chain_events.Event]) -> int:
+def store(session: Session, deployment: Deployment, found: Iterable[chain_events.Event]) -> int:
     """Stores events in the order of the chain, and what follows from them. Safe to repeat.
 
     Returns:
@@ -41,17 +42,19 @@ def store(session: Session, chain_id: int, found: Iterable[chain_events.Event]) 
         LedgerMismatch: a settlement does not come to the sum that the contract reported.
     """
     stored = 0
+    # Their own events say nothing about agreements or runs.
+    ignored = deployment.token, deployment.roles, deployment.registry
     for event in found:
-        if isinstance(event, _IGNORED):
+        if event.contract in ignored:
             continue
         place = (
-            Event.chain_id == chain_id,
+            Event.chain_id == deployment.chain_id,
             Event.block_hash == event.block_hash,
             Event.log_index == event.log_index,
         )
         if session.scalar(sa.select(Event.id).where(*place)) is not None:
             continue
-        row = _row(chain_id, event)
+        row = _row(deployment, event)
         session.add(row)
         session.flush()
         stored += 1
@@ -60,23 +63,29 @@ def store(session: Session, chain_id: int, found: Iterable[chain_events.Event]) 
     return stored
 
 
-def _row(chain_id: int, event: chain_events.Event) -> Event:
+def _row(deployment: Deployment, event: chain_events.Event) -> Event:
     data = {
         field.name: _plain(getattr(event, field.name))
         for field in dataclasses.fields(event)
         if field.name not in _PLACE
     }
     return Event(
-        chain_id=chain_id,
+        chain_id=deployment.chain_id,
         block=event.block,
         block_hash=event.block_hash,
         log_index=event.log_index,
         transaction=event.transaction,
-        kind=type(event).__name__,
+        kind=_kind(deployment, event),
         agreement_id=data.get("agreement"),
         run_id=data.get("run_id"),
         data=data,
     )
+
+
+def _kind(deployment: Deployment, event: chain_events.Event) -> str:
+    """The event's name; of two contracts that share one, the other's is told apart."""
+    name = type(event).__name__
+    return name + _SHARED.get(name, "") if event.contract == deployment.royalties else name
 
 
 def _store_round(session: Session, row: Event, sealed: chain_events.Sealed) -> None:

@@ -38,6 +38,11 @@ def registrations(session: Session, agreement_id: str) -> list[Registered]:
     """Every registration ever made under an agreement, in order of their numbers."""
     found: dict[int, Registered] = {}
     for event in _events(session, agreement_id):
+        if event.kind == "PartyOut":
+            for number, each in found.items():
+                if each.party == event.data["party"] and each.until is None:
+                    found[number] = replace(each, until=event.data["version"])
+            continue
         number = event.data["registration"]
         if event.kind == "NodeEnrolled":
             found[number] = Registered(
@@ -66,6 +71,7 @@ def present(session: Session, agreement_id: str) -> dict[str, Registered]:
 def _events(session: Session, agreement_id: str) -> Sequence[Event]:
     # The contract emits the retirement of a replaced node before the enrollment that replaces it.
     query = sa.select(Event).where(
-        Event.agreement_id == agreement_id, Event.kind.in_(("NodeEnrolled", "NodeRetired"))
+        Event.agreement_id == agreement_id,
+        Event.kind.in_(("NodeEnrolled", "NodeRetired", "PartyOut")),
     )
     return session.scalars(query.order_by(Event.block, Event.log_index)).all()

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.messages import leader_rank
+from contracts.parties import parties_in
 from marketplace.nodes.registry import Registered, registrations
 from marketplace.runs.readmodel import RunHistory
-from marketplace.storage.models import Enrollment, Event
+from marketplace.storage.models import Enrollment
 
 
 def leaders(session: Session, run: RunHistory) -> dict[int, tuple[str, ...]]:
@@ -23,15 +24,16 @@ def leaders(session: Session, run: RunHistory) -> dict[int, tuple[str, ...]]:
     idle = _may_not_lead(session, run.agreement.id)
     names = {party.number: party.organization for party in run.agreement.parties}
     able = [each for each in members if each.key not in idle]
+    opened = {event.data["round"]: event.data for event in run.of_kind("RoundOpened")}
     found: dict[int, tuple[str, ...]] = {}
-    merged_root = "0x" + run.terms.initial_root.hex()
-    opened: Event = run.created
+    merged_root = run.initial_root
     for number in range(len(run.rounds) + (run.ending is None)):
-        version = _version_of(session, run, opened, number)
-        seats = [each for each in able if each.belongs_to(version)]
+        counted = parties_in(int(opened[number]["active"]))
+        version = opened[number]["snapshot_version"]
+        seats = [each for each in able if each.belongs_to(version) and each.party in counted]
         found[number] = _ranking(run.run_id, number, merged_root, seats, names)
         if number < len(run.rounds):
-            merged_root, opened = run.rounds[number].merged_root, run.rounds[number].event
+            merged_root = run.rounds[number].merged_root
     return found
 
 
@@ -48,23 +50,6 @@ def _ranking(
     ]
     deepest = max(map(len, ranked), default=0)
     return tuple(nodes[k] for k in range(deepest) for nodes in ranked if k < len(nodes))
-
-
-def _version_of(session: Session, run: RunHistory, opened: Event, number: int) -> int:
-    """The snapshot that a round is judged by: the latest one when it was opened, last."""
-    reopened = [each for each in run.of_kind("Reopened") if each.data["round"] == number]
-    if reopened:
-        return int(reopened[-1].data["snapshot_version"])
-    before = sa.or_(
-        Event.block < opened.block,
-        sa.and_(Event.block == opened.block, Event.log_index < opened.log_index),
-    )
-    changes = sa.select(Event).where(
-        Event.agreement_id == run.agreement.id,
-        Event.kind.in_(("NodeEnrolled", "NodeRetired")),
-        before,
-    )
-    return max((int(event.data["version"]) for event in session.scalars(changes)), default=0)
 
 
 def _may_not_lead(session: Session, agreement_id: str) -> set[str]:

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from contracts.messages import Terms, from_json
 from contracts.training import Ending
 from marketplace.access import Caller, visible
+from marketplace.agreements.terms import BUDGET_RULES, NO_HASH
 from marketplace.chain.outbox import events_of
 from marketplace.errors import NotFound
 from marketplace.storage.models import Agreement, Credit, Event, Round
-from metering.vesting import initial_loss_e9, vested_wei
+from metering.vesting import initial_loss_e9, vested_per_round_wei, vested_wei
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class RunHistory:
     rounds: Sequence[Round]
     credits: Sequence[Credit]
     events: Sequence[Event]
+    initial_root: str
+    """0x-hex root of the model it started from: the terms', or that of the run it continues."""
 
     @cached_property
     def terms(self) -> Terms:
@@ -81,6 +84,9 @@ class RunHistory:
         first, best = self.initial_loss_e9, self.best_loss_e9
         if first is None or best is None or first <= self.terms.target_loss:
             return 0
+        if self.terms.budget_rule == BUDGET_RULES["per-round"]:
+            paid = sum(1 for each in self.rounds[1:] if each.shares)
+            return vested_per_round_wei(self.funded_wei, paid, self.terms.max_rounds)
         return vested_wei(self.funded_wei, first - best, first - self.terms.target_loss)
 
     @property
@@ -130,7 +136,7 @@ def _history(session: Session, created: Event, agreement: Agreement) -> RunHisto
     run_id = created.run_id or ""
     rounds = sa.select(Round).where(Round.run_id == run_id).order_by(Round.number)
     credits = sa.select(Credit).where(Credit.run_id == run_id).order_by(Credit.round, Credit.party)
-    kinds = ("Finished", "Funded", "Claimed", "Refunded", "Reopened")
+    kinds = ("Finished", "Funded", "Claimed", "Refunded", "RoundOpened")
     events = [event for kind in kinds for event in events_of(session, kind, run_id=run_id)]
     return RunHistory(
         run_id=run_id,
@@ -139,4 +145,15 @@ def _history(session: Session, created: Event, agreement: Agreement) -> RunHisto
         rounds=session.scalars(rounds).all(),
         credits=session.scalars(credits).all(),
         events=events,
+        initial_root=_initial_root(session, created, agreement),
     )
+
+
+def _initial_root(session: Session, created: Event, agreement: Agreement) -> str:
+    while (continued := created.data["continues"]) != NO_HASH:
+        last = sa.select(Round).where(Round.run_id == continued).order_by(Round.number.desc())
+        if (row := session.scalars(last.limit(1)).first()) is not None:
+            return row.merged_root
+        # One that ended before round 0 was sealed leaves the model that it began with.
+        (created,) = events_of(session, "RunCreated", run_id=continued)
+    return str(agreement.message["terms"]["initial_root"])

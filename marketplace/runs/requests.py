@@ -27,14 +27,13 @@ from contracts.messages import (
 from marketplace.access import Caller, agreement_seen, must_speak_for, party_of
 from marketplace.agreements.service import is_active
 from marketplace.chain import outbox
+from marketplace.chain.indexer import indexed_block
 from marketplace.chain.postings import Posting, RewardClaim, RunCreation, kind_of
 from marketplace.errors import ChainRefusal, Conflict, InvalidInput, WrongSignature
 from marketplace.runs.readmodel import run_seen
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement
 
-# The contract's numbering of runs of one name.
-_FIRST_GENERATION = 1
 _NAME = re.compile(r"[a-z0-9.-]{1,63}")
 CLAIM_LIFETIME_S = 3_600
 
@@ -92,11 +91,11 @@ class RunRequests:
             deployment.training,
             request.agreement,
             request.name,
-            _FIRST_GENERATION,
+            request.generation,
             request.salt,
         )
         posting = RunCreation(request, terms, signature, "0x" + identifier.hex())
-        return self._queue(session, agreement, posting, now_s)
+        return self._queue(session, agreement.id, posting, now_s)
 
     async def prepare_claim(
         self, caller: Caller, run: str, organization: str, recipient: str
@@ -113,12 +112,14 @@ class RunRequests:
             NotAllowed: the caller speaks for another one.
             ChainRefusal: there is nothing to claim.
         """
-        party, wallet = await self.database.read(self._claimant, caller, run, organization)
+        agreement, party, wallet = await self.database.read(
+            self._claimant, caller, run, organization
+        )
         claim = Claim(
-            run_id=bytes.fromhex(run[2:]),
+            run_ids=(bytes.fromhex(run[2:]),),
             party=party,
             recipient=_address(recipient) if recipient else wallet,
-            nonce=await self.contracts.rewards.claim_nonce(bytes.fromhex(run[2:]), party),
+            nonce=await self.contracts.rewards.claim_nonce(bytes.fromhex(agreement[2:]), party),
             deadline=self.clock() + CLAIM_LIFETIME_S,
         )
         amount_wei = await self._claimable_wei(claim, organization)
@@ -130,23 +131,26 @@ class RunRequests:
 
     def _claimant(
         self, session: Session, caller: Caller, run: str, organization: str
-    ) -> tuple[int, str]:
+    ) -> tuple[str, int, str]:
         agreement = run_seen(session, caller, run).agreement
         party = party_of(agreement, lambda each: each.organization == organization, organization)
         must_speak_for(caller, party)
-        return party.number, party.wallet
+        return agreement.id, party.number, party.wallet
 
     async def claim(self, caller: Caller, claim: Claim, signature: bytes) -> dict[str, Any]:
         """Queues a claim.
 
         Raises:
             NotFound: no such run that the caller may see, or no such party.
+            InvalidInput: no run at all, or runs of several agreements.
             WrongSignature: not made by the party's wallet.
             ChainRefusal: there is nothing to claim.
             Conflict: this claim is outdated, or on its way.
         """
-        await self.database.read(self._check_claim, caller, claim, signature)
-        expected = await self.contracts.rewards.claim_nonce(claim.run_id, claim.party)
+        agreement = await self.database.read(self._check_claim, caller, claim, signature)
+        expected = await self.contracts.rewards.claim_nonce(
+            bytes.fromhex(agreement[2:]), claim.party
+        )
         if claim.nonce != expected:
             raise Conflict(
                 f"this claim was paid already, or another one came first: it has number "
@@ -156,36 +160,44 @@ class RunRequests:
         await self._claimable_wei(claim, f"party {claim.party}")
         return await self.database.write(self._claim, caller, claim, signature, self.clock())
 
-    def _check_claim(
-        self, session: Session, caller: Caller, claim: Claim, signature: bytes
-    ) -> Agreement:
-        agreement = run_seen(session, caller, "0x" + claim.run_id.hex()).agreement
+    def _check_claim(self, session: Session, caller: Caller, claim: Claim, signature: bytes) -> str:
+        """The id of the agreement whose runs are claimed."""
+        runs = [run_seen(session, caller, "0x" + each.hex()) for each in claim.run_ids]
+        if len({run.agreement.id for run in runs}) != 1:
+            raise InvalidInput(
+                "a claim names runs of one agreement, at least one",
+                hint="claim the runs of each agreement by themselves",
+            )
+        agreement = runs[0].agreement
         wallet = _wallet(agreement, claim.party)
         _check(self.contracts.domains.rewards, claim, signature, wallet)
-        return agreement
+        return agreement.id
 
     def _claim(
         self, session: Session, caller: Caller, claim: Claim, signature: bytes, now_s: int
     ) -> dict[str, Any]:
         agreement = self._check_claim(session, caller, claim, signature)
-        posting = RewardClaim(claim, signature, agreement.id)
+        since_block = indexed_block(session, self.contracts.deployment.chain_id)
+        posting = RewardClaim(claim, signature, agreement, since_block)
         return self._queue(session, agreement, posting, now_s)
 
     async def _claimable_wei(self, claim: Claim, who: str) -> int:
-        account = await self.contracts.rewards.account(claim.run_id, claim.party)
-        if account.accrued == account.claimed:
+        accounts = [await self.contracts.rewards.account(run, claim.party) for run in claim.run_ids]
+        claimed_wei = sum(each.claimed for each in accounts)
+        due_wei = sum(each.accrued for each in accounts) - claimed_wei
+        if due_wei == 0:
             raise ChainRefusal(
-                f"{who} has nothing to claim: {account.claimed} wei were credited and paid",
+                f"{who} has nothing to claim: {claimed_wei} wei were credited and paid",
                 hint="rewards are credited with each sealed round",
             )
-        return account.accrued - account.claimed
+        return due_wei
 
     def _queue(
-        self, session: Session, agreement: Agreement, posting: Posting, now_s: int
+        self, session: Session, agreement_id: str, posting: Posting, now_s: int
     ) -> dict[str, Any]:
         return outbox.view(
             outbox.enqueue(
-                session, kind_of(posting), posting.effect, agreement.id, posting.payload(), now_s
+                session, kind_of(posting), posting.effect, agreement_id, posting.payload(), now_s
             )
         )
 

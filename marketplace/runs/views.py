@@ -18,6 +18,7 @@ ENDINGS = {
     Ending.TARGET_REACHED: "target reached",
     Ending.ROUNDS_DONE: "all rounds done",
     Ending.AGREEMENT_OVER: "agreement over",
+    Ending.PATIENCE: "no more progress",
 }
 # docs/protocol.md, Signed messages
 REASONS = {

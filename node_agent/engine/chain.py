@@ -131,6 +131,7 @@ class RunChain:
             credited_wei=pool.credited,
             initial_loss_e9=run.initial_loss,
             best_loss_e9=run.best_loss,
+            paid_rounds=run.paid_rounds,
         )
 
     async def _members_of(self, run: Run) -> tuple[Peer, ...]:
@@ -176,7 +177,7 @@ class RunChain:
         try:
             receipt = await self.contracts.training.seal(attestation, raw, signer=self._signer)
         except ContractReverted as error:
-            if error.name in ("Training_WrongRound", "Training_WrongPrev", "Training_NotOpen"):
+            if error.name in ("Training_WrongRound", "Training_WrongPrev", "Training_WrongState"):
                 return None
             raise
         return receipt.transaction

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from contracts.messages import Domain, Terms
-from metering.vesting import vested_wei
+from contracts.messages import Attestation, Domain, Terms
+from metering.vesting import vested_per_round_wei, vested_wei
 from node_agent.peers.protocol import Peer
 
 METERING_EQUAL, METERING_SIZE, METERING_COMMON = 0, 1, 2
+STOPPING_LOWEST_METRIC, STOPPING_HIGHEST_METRIC = 1, 2
+BUDGET_PER_ROUND = 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class RoundContext:
     initial_loss_e9: int
     """L0; zero until round 0 is sealed."""
     best_loss_e9: int
+    paid_rounds: int = 0
+    """Rounds settled by now with a row that is not void."""
 
     @cached_property
     def by_registration(self) -> dict[int, Peer]:
@@ -54,11 +58,24 @@ class RoundContext:
         return self.organizations // 2 + 1
 
     def creditable_wei(self, gain_e9: int) -> int:
-        """What a seal that reaches this gain would divide."""
-        if self.round == 0:
-            return 0
+        """What a seal with a row that reaches this gain would divide."""
         span_e9 = self.initial_loss_e9 - self.terms.target_loss
-        return vested_wei(self.funded_wei, gain_e9, span_e9) - self.credited_wei
+        if self.round == 0 or span_e9 <= 0:
+            return 0
+        if self.terms.budget_rule == BUDGET_PER_ROUND:
+            paid = self.paid_rounds + 1
+            vested = vested_per_round_wei(self.funded_wei, paid, self.terms.max_rounds)
+        else:
+            vested = vested_wei(self.funded_wei, gain_e9, span_e9)
+        return vested - self.credited_wei
+
+    def at_target(self, attestation: Attestation) -> bool:
+        """Whether what is attested ends the run, as the contract sees it."""
+        if self.terms.stopping == STOPPING_LOWEST_METRIC:
+            return attestation.metric <= self.terms.target_metric
+        if self.terms.stopping == STOPPING_HIGHEST_METRIC:
+            return attestation.metric >= self.terms.target_metric
+        return attestation.loss_after <= self.terms.target_loss
 
     @property
     def prev_hex(self) -> str:

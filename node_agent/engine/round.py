@@ -250,8 +250,8 @@ class Round:
 
     def ends_run(self, attestation: Attestation) -> bool:
         """Will this seal be the run's last? (The contract decides the same.)"""
-        terms = self.context.terms
-        return attestation.loss_after <= terms.target_loss or self.context.round >= terms.max_rounds
+        context = self.context
+        return context.at_target(attestation) or context.round >= context.terms.max_rounds
 
     async def _go_on(self, tally: Tally) -> None:
         """Nothing waits for the chain: training goes on from what a quorum attested."""

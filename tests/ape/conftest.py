@@ -45,12 +45,18 @@ class Swarm:
     def __init__(self, project: Any, chain: Any, accounts: Any) -> None:
         self.chain = chain
         self.relayer, self.treasury, self.sponsor = accounts[:3]
-        self.token = self.relayer.deploy(
-            project.SwarmToken, "Swarm Reward", "SWARM", 10**30, self.treasury
-        )
-        self.consortium = self.relayer.deploy(project.Consortium)
-        self.training = self.relayer.deploy(project.Training, self.consortium, self.token)
+        deploy = self.relayer.deploy
+        self.roles = deploy(project.Roles, self.treasury)
+        self.token = deploy(project.SwarmToken, "Swarm Reward", "SWARM", 10**30, self.roles)
+        self.consortium = deploy(project.Consortium)
+        self.council = project.Council.at(self.consortium.council())
+        self.stakes = deploy(project.Stakes, self.consortium, self.token)
+        self.presence = deploy(project.Presence, self.consortium)
+        clerk = deploy(project.Clerk, self.consortium, self.stakes, self.presence)
+        self.training = deploy(project.Training, self.consortium, self.token, clerk)
         self.rewards = project.Rewards.at(self.training.rewards())
+        self.royalties = deploy(project.Royalties, self.training)
+        self.taskrunner = deploy(project.Taskrunner, self.consortium)
 
     def now(self) -> int:
         """Return the time of the chain."""
@@ -123,7 +129,13 @@ class Swarm:
 
     def create_run(self, agreement: m.Agreement, name: str = "breast-cancer") -> bytes:
         """Have party 0 ask for a run; return its id."""
-        request = m.RunRequest(m.struct_hash(agreement), 0, name, b"\x05" * 32, self.now() + HOUR_S)
+        request = m.RunRequest(
+            agreement=m.struct_hash(agreement),
+            party=0,
+            name=name,
+            salt=b"\x05" * 32,
+            deadline=self.now() + HOUR_S,
+        )
         receipt = self.training.createRun(
             m.to_abi(request),
             m.to_abi(agreement.terms),
@@ -189,6 +201,7 @@ def hashes(accounts: Any) -> ContractInstance:
         "sources": {source.name: {"content": source.read_text("utf-8")}},
         "settings": {
             "evmVersion": "cancun",
+            "optimizer": {"enabled": True, "runs": 200},  # or it would be too large to deploy
             "outputSelection": {"*": {"Hashes": ["abi", "evm.bytecode.object"]}},
         },
     }

@@ -8,6 +8,7 @@ import ape
 
 from contracts import messages as m
 from contracts.hashes import ENROLLED, RETIRED
+from contracts.training import State
 
 from .conftest import HOUR_S, Swarm, node, signer, wallet
 
@@ -95,11 +96,11 @@ def test_a_run_from_agreement_to_payment(swarm: Swarm) -> None:
     assert bytes(swarm.training.run(run_id).prev) == m.reopened_prev(before, members)
 
     swarm.seal(swarm.attestation(run_id, 100_000_000, [(0, 5_000), (1, 5_000)]), [0, 1])
-    assert swarm.training.run(run_id).state == 2
+    assert swarm.training.run(run_id).state == State.FINISHED
     assert swarm.rewards.pool(run_id).closed
     assert swarm.rewards.pool(run_id).credited == FUNDS_WEI
 
-    claim = m.Claim(run_id, 1, signer(0xBA27).address, 0, swarm.now() + HOUR_S)
+    claim = m.Claim((run_id,), 1, signer(0xBA27).address, 0, swarm.now() + HOUR_S)
     due = swarm.rewards.account(run_id, 1).accrued
     swarm.rewards.claim(
         m.to_abi(claim), swarm.sign(swarm.rewards, claim, wallet(1)), sender=swarm.relayer

@@ -9,6 +9,7 @@ import pytest
 from ape.contracts import ContractInstance
 
 from contracts import messages as m
+from contracts.training import State
 
 from .conftest import Swarm, node
 
@@ -19,9 +20,26 @@ CHECKED_ON_CHAIN = (
     m.Agreement,
     m.Enrollment,
     m.Retirement,
+    m.Leaving,
+    m.Motion,
+    m.Move,
+    m.Veto,
+    m.Suspicion,
+    m.Alive,
     m.RunRequest,
     m.Attestation,
+    m.Pardon,
+    m.Update,
+    m.Roster,
+    m.Unlocking,
     m.Claim,
+    m.Delegation,
+    m.Pricing,
+    m.TaskRequest,
+    m.TaskChange,
+    m.TaskrunnerRequest,
+    m.Assignment,
+    m.ResetRequest,
 )
 Vectors = Callable[[str], dict[str, Any]]
 
@@ -37,7 +55,20 @@ def test_struct_hashes(hashes: ContractInstance, vectors: Vectors) -> None:
             assert "0x" + bytes(found).hex() == case["struct_hash"], case
 
 
-@pytest.mark.parametrize("contract", ["token", "consortium", "training", "rewards"])
+@pytest.mark.parametrize(
+    "contract",
+    [
+        "token",
+        "consortium",
+        "council",
+        "stakes",
+        "presence",
+        "training",
+        "rewards",
+        "royalties",
+        "taskrunner",
+    ],
+)
 def test_domains(swarm: Swarm, contract: str) -> None:
     address = getattr(swarm, contract).address
     domain = getattr(swarm, contract).eip712Domain()
@@ -59,9 +90,9 @@ def pay_one_case(swarm: Swarm, case: dict[str, Any], document: bytes) -> None:
     )
     agreement = swarm.agree(parties, terms, document)
     # One contract counts the nodes of every agreement from zero: keys may come again.
-    signers = range(parties // 2 + 1)
-    for party in signers:
+    for party in range(parties):
         swarm.enroll(agreement, party, node(party))
+    signers = range(parties // 2 + 1)
     run_id = swarm.create_run(agreement)
     if funded_wei := int(case["funded_wei"]):
         swarm.fund(run_id, funded_wei)
@@ -78,7 +109,7 @@ def pay_one_case(swarm: Swarm, case: dict[str, Any], document: bytes) -> None:
             party: swarm.rewards.account(run_id, party).accrued for party in range(parties)
         }, case["name"]
 
-    assert swarm.training.run(run_id).state == 2
+    assert swarm.training.run(run_id).state == State.FINISHED
     refund_wei = int(case["refund_wei"])
     before = swarm.token.balanceOf(swarm.sponsor)
     if refund_wei:

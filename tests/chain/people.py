@@ -1,8 +1,10 @@
-"""Who takes part in the tests: three organizations, their wallets, and a node of each."""
+"""Who takes part in the tests: organizations, three by default, their wallets, a node of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from contracts import messages as m
 from contracts.chain import Block
@@ -41,7 +43,7 @@ class Alliance:
             party=party,
             node=node,
             key=key.address,
-            url=f"https://{node}.{ORGANIZATIONS[party]}.example:9443",
+            url=f"https://{node}.{self.agreement.parties[party].organization}.example:9443",
             may_lead=True,
             deadline=self.deadline(),
             nonce=await consortium.enrollment_nonce(self.id, party),
@@ -58,7 +60,9 @@ class Alliance:
     async def create_run(self, name: str = "breast-cancer") -> bytes:
         """Have the first organization ask for a run; return the run's id."""
         training = self.contracts.training
-        request = m.RunRequest(self.id, 0, name, b"\x05" * 32, self.deadline())
+        request = m.RunRequest(
+            agreement=self.id, party=0, name=name, salt=b"\x05" * 32, deadline=self.deadline()
+        )
         receipt = await training.create_run(
             request,
             self.agreement.terms,
@@ -68,16 +72,22 @@ class Alliance:
         (created,) = (event for event in receipt.events if isinstance(event, RunCreated))
         return created.run_id
 
+    def votes(self, domain: m.Domain, message: m.Struct, *parties: int) -> dict[int, bytes]:
+        """Have the wallets of these parties sign; those of the first two by default."""
+        return {each: m.sign(domain, message, self.wallets[each]) for each in parties or (0, 1)}
+
     def signatures(self, attestation: m.Attestation, *registrations: int) -> dict[int, bytes]:
-        """Have these nodes sign; all three by default."""
+        """Have these nodes sign; all of them by default."""
         domain = self.contracts.training.domain
         chosen = registrations or range(len(self.nodes))
         return {each: m.sign(domain, attestation, self.nodes[each]) for each in chosen}
 
 
-def make_agreement(wallets: tuple[Signer, ...], sponsor: str, now: int) -> m.Agreement:
-    """Return what three organizations agree on: common metering, at most three paid rounds."""
-    terms = m.Terms(
+def make_agreement(
+    wallets: Mapping[str, Signer], sponsor: str, now: int, bylaws: m.Bylaws, **terms: Any
+) -> m.Agreement:
+    """Return what the organizations agree on: common metering, at most three paid rounds."""
+    usual = m.Terms(
         initial_root=INITIAL_ROOT,
         schema_hash=b"\x22" * 32,
         validation_root=b"\x33" * 32,
@@ -96,8 +106,7 @@ def make_agreement(wallets: tuple[Signer, ...], sponsor: str, now: int) -> m.Agr
         metering=2,
     )
     parties = tuple(
-        m.Party(organization, wallet.address, 1)
-        for organization, wallet in zip(ORGANIZATIONS, wallets, strict=True)
+        m.Party(organization, wallet.address, 1) for organization, wallet in wallets.items()
     )
     return m.Agreement(
         document=b"\x44" * 32,
@@ -105,22 +114,32 @@ def make_agreement(wallets: tuple[Signer, ...], sponsor: str, now: int) -> m.Agr
         trust_domain="swarm.example",
         not_before=now - 60,
         not_after=now + YEAR_S,
-        terms=terms,
+        bylaws=bylaws,
+        terms=replace(usual, **terms),
         parties=parties,
     )
 
 
-async def found_alliance(contracts: Contracts, relayer: Signer, sponsor: str) -> Alliance:
-    """Bring an agreement of three organizations into force, and enroll a node of each."""
+async def found_alliance(
+    contracts: Contracts,
+    relayer: Signer,
+    sponsor: str,
+    *,
+    organizations: Sequence[str] = ORGANIZATIONS,
+    bylaws: m.Bylaws | None = None,
+    **terms: Any,
+) -> Alliance:
+    """Bring an agreement of these organizations into force, and enroll a node of each."""
     latest = await contracts.chain.block()
     assert isinstance(latest, Block)
-    wallets = tuple(new_key() for _ in ORGANIZATIONS)
-    nodes = tuple(new_key() for _ in ORGANIZATIONS)
-    agreement = make_agreement(wallets, sponsor, latest.timestamp)
-    alliance = Alliance(contracts, relayer, wallets, nodes, agreement, latest.timestamp)
+    now = latest.timestamp
+    wallets = {name: new_key() for name in organizations}
+    nodes = tuple(new_key() for _ in organizations)
+    agreement = make_agreement(wallets, sponsor, now, bylaws or m.Bylaws(), **terms)
+    alliance = Alliance(contracts, relayer, tuple(wallets.values()), nodes, agreement, now)
     await contracts.consortium.activate(
         agreement,
-        [m.sign(contracts.consortium.domain, agreement, wallet) for wallet in wallets],
+        [m.sign(contracts.consortium.domain, agreement, wallet) for wallet in wallets.values()],
         signer=relayer,
     )
     for party, node in enumerate(nodes):

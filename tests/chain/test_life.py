@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,7 @@ import pytest
 from contracts import events
 from contracts import messages as m
 from contracts.chain import Chain
-from contracts.deployment import Contracts, Deployment
-from contracts.embedded import EmbeddedChain
+from contracts.deployment import Contracts, Deployment, deploy
 from contracts.errors import ContractReverted, MessageError, NotDeployed
 from contracts.keys import Signer, new_key
 from contracts.parties import parties_in
@@ -144,15 +144,15 @@ async def test_a_run_pays_what_it_vested_and_returns_the_rest(
     # Every organization claims: by a signature that anybody posts, or by itself.
     purses = [new_key().address for _ in ORGANIZATIONS]
     for party in (0, 1):
-        nonce = await rewards.claim_nonce(run_id, party)
-        claim = m.Claim(run_id, party, purses[party], nonce, alliance.deadline())
+        nonce = await rewards.claim_nonce(alliance.id, party)
+        claim = m.Claim((run_id,), party, purses[party], nonce, alliance.deadline())
         signature = m.sign(rewards.domain, claim, alliance.wallets[party])
         await rewards.claim(claim, signature, signer=alliance.relayer)
         with pytest.raises(ContractReverted) as again:
             await rewards.claim(claim, signature, signer=alliance.relayer)
-        assert again.value.name == "Rewards_WrongNonce"
+        assert again.value.name == "Claims_WrongNonce"
         assert again.value.values == {"expected": nonce + 1, "got": nonce}
-    await rewards.claim_to(run_id, 2, purses[2], signer=alliance.wallets[2])
+    await rewards.claim_to([run_id], 2, purses[2], signer=alliance.wallets[2])
     for party, purse in enumerate(purses):
         account = await rewards.account(run_id, party)
         assert account.accrued == account.claimed == expected_wei[party]
@@ -296,17 +296,20 @@ async def test_the_deployment_file_says_where_the_contracts_are(
 
 
 async def test_contracts_that_are_not_there_are_told(
-    contracts: Contracts, chain: Chain, embedded: EmbeddedChain
+    contracts: Contracts, chain: Chain, treasury: Signer
 ) -> None:
     there = contracts.deployment
     nobody = new_key().address
-    elsewhere = Deployment(1, there.token, there.consortium, there.training, there.rewards)
+    elsewhere = replace(there, chain_id=1)
     with pytest.raises(NotDeployed, match="on chain 1, and this is 31337"):
         Contracts.at(chain, elsewhere)
-    missing = Deployment(31337, there.token, nobody, there.training, there.rewards)
+    missing = replace(there, consortium=nobody)
     with pytest.raises(NotDeployed, match="no contract Consortium"):
         await Contracts.at(chain, missing).check()
     with pytest.raises(NotDeployed, match="did not answer like the contract Consortium"):
         await Contracts.at(chain, missing).consortium.latest_snapshot(bytes(32))
     with pytest.raises(MessageError):
-        Contracts.at(chain, Deployment(31337, "0x", nobody, nobody, nobody))
+        Contracts.at(chain, replace(there, token="0x"))
+    other = await deploy(chain, treasury, treasury.address, "Other", 10**18)
+    with pytest.raises(NotDeployed, match=r"Stakes at .* belongs to another Consortium"):
+        await Contracts.at(chain, replace(there, stakes=other.stakes)).check()

@@ -98,7 +98,7 @@ def test_json_brings_a_message_back(sample: m.Struct) -> None:
 
 
 def test_json_keeps_large_numbers_exact() -> None:
-    value = m.to_json(m.Claim(root("run"), 1, "0x" + "00" * 19 + "01", 2**53 + 1, 2**53))
+    value = m.to_json(m.Claim((root("run"),), 1, "0x" + "00" * 19 + "01", 2**53 + 1, 2**53))
     assert value["nonce"] == "9007199254740993"
     assert value["deadline"] == 2**53
 

@@ -105,7 +105,7 @@ async def test_a_refused_call_is_a_typed_error_and_costs_no_nonce(
     stranger, sink = new_key(), new_key().address
     with pytest.raises(ContractReverted) as only:
         await contracts.token.mint(sink, 1, signer=stranger)
-    assert only.value.name == "SwarmToken_OnlyTreasury"
+    assert only.value.name == "AccessManagedUnauthorized"
     assert only.value.values == {"caller": stranger.address}
     with pytest.raises(ContractReverted) as cap:
         await contracts.token.mint(sink, CAP_WEI + 1, signer=treasury)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from contracts.addresses import Deployment
+from contracts.kinds import checksum_address
 from contracts.messages import (
     Agreement,
     Domain,
@@ -30,13 +33,14 @@ from marketplace.identity.secrets import enrollment_token, new_secret
 
 TRUST_DOMAIN = "swarm.example"
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
-DEPLOYMENT = {
-    "chain_id": DOMAIN.chain_id,
-    "token": "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512",
-    "consortium": DOMAIN.contract,
-    "training": "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0",
-    "rewards": "0xCf7Ed3AccA5a467e9e704C703E8D87F634fB0Fc9",
-}
+DEPLOYMENT = Deployment(
+    chain_id=DOMAIN.chain_id,
+    **{
+        each.name: checksum_address(f"0x{number:040x}")
+        for number, each in enumerate(fields(Deployment)[1:], 0xC0DE)
+    }
+    | {"consortium": DOMAIN.contract},
+).to_json()
 WALLETS = (
     "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
     "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",

@@ -1,0 +1,1 @@
+"""The structs of the contracts, by what they are about; `contracts.messages` has them all."""
