@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Capped} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Capped.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
@@ -9,22 +10,19 @@ import {ISwarmToken} from "./interfaces/ISwarmToken.sol";
 import {Messages} from "./libraries/Messages.sol";
 
 /// @title The reward token (see ISwarmToken)
-contract SwarmToken is ISwarmToken, ERC20Capped, ERC20Permit {
-    /// @inheritdoc ISwarmToken
-    address public immutable treasury;
-
-    constructor(string memory name_, string memory symbol_, uint256 cap_, address treasury_)
+contract SwarmToken is ISwarmToken, ERC20Capped, ERC20Permit, AccessManaged {
+    /// @param manager an AccessManager that is there already: without one, nobody could ever mint.
+    constructor(string memory name_, string memory symbol_, uint256 cap_, address manager)
         ERC20(name_, symbol_)
         ERC20Capped(cap_)
         ERC20Permit(Messages.DOMAIN_NAME)
+        AccessManaged(manager)
     {
-        if (treasury_ == address(0)) revert SwarmToken_NoTreasury();
-        treasury = treasury_;
+        if (manager.code.length == 0) revert AccessManagedInvalidAuthority(manager);
     }
 
     /// @inheritdoc ISwarmToken
-    function mint(address to, uint256 amount) external {
-        if (msg.sender != treasury) revert SwarmToken_OnlyTreasury(msg.sender);
+    function mint(address to, uint256 amount) external restricted {
         _mint(to, amount);
     }
 

@@ -2,48 +2,30 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IClerk} from "./interfaces/IClerk.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
+import {ILocalRows} from "./interfaces/ILocalRows.sol";
+import {IRegistrar} from "./interfaces/IRegistrar.sol";
 import {IRewards} from "./interfaces/IRewards.sol";
 import {ITraining} from "./interfaces/ITraining.sol";
 import {Agreements} from "./libraries/Agreements.sol";
 import {Bits} from "./libraries/Bits.sol";
-import {Messages} from "./libraries/Messages.sol";
-import {Names} from "./libraries/Names.sol";
-import {Losses, Rounds, Rules} from "./libraries/Rounds.sol";
+import {Course, Round, Rounds, Rules} from "./libraries/Rounds.sol";
 import {Shares} from "./libraries/Shares.sol";
 import {Wallets} from "./libraries/Wallets.sol";
 import {Rewards} from "./Rewards.sol";
+import {TrainingViews} from "./TrainingViews.sol";
 
 /// @title The referee of a run (see ITraining)
-/// @dev Nobody owns this contract. It calls only the two others, which are fixed at deployment and never call back.
-contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
+/// @dev Nobody owns this contract. It calls only others that are fixed at deployment, of which the books of rows ask back
+/// for the domain separator, and none calls strangers.
+contract Training is TrainingViews {
     using Bits for uint64;
-    using Rounds for Losses;
+    using Rounds for Course;
     using Rounds for Rules;
     using Shares for bytes;
 
-    uint32 private constant FIRST_GENERATION = 1;
     uint256 private constant SIGNATURE_BYTES = 65;
-
-    /// @dev The open round, in one slot; of a finished run, the last one sealed.
-    struct Round {
-        State state;
-        uint32 number;
-        uint32 snapshotVersion;
-        uint64 active; // bit p: party p is counted
-        uint64 openedAt;
-    }
-
-    struct Record {
-        Round round;
-        Losses losses;
-        Rules rules;
-        bytes32 agreement;
-        bytes32 prev;
-        bytes32 mergedRoot;
-        string name;
-    }
 
     /// @dev The data of a `Sealed` event: more values than the stack holds.
     struct SealedData {
@@ -61,205 +43,271 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
     }
 
     /// @inheritdoc ITraining
-    IConsortium public immutable consortium;
-    /// @inheritdoc ITraining
     IRewards public immutable rewards;
 
-    mapping(bytes32 runId => Record) private _runs;
-    mapping(bytes32 agreement => mapping(bytes32 nameHash => bytes32)) private _named;
-    mapping(bytes32 termsHash => IConsortium.Terms) private _terms;
-
-    constructor(IConsortium consortium_, IERC20 token) {
-        consortium = consortium_;
+    constructor(IConsortium consortium_, IERC20 token, IClerk clerk_) TrainingViews(consortium_, clerk_) {
+        clerk_.adopt();
         rewards = new Rewards(token, consortium_);
     }
 
     /// @inheritdoc ITraining
-    function createRun(RunRequest calldata request, IConsortium.Terms calldata terms_, bytes calldata walletSignature)
+    function createRun(RunRequest calldata request, IConsortium.Terms calldata, bytes calldata)
         external
         returns (bytes32 runId)
     {
-        bytes32 agreement = request.agreement;
+        // Check: a good request. Effect: it is entered
+        IRegistrar.Opening memory opening = abi.decode(_passOn(), (IRegistrar.Opening));
+        runId = opening.runId;
 
-        // Check: in time, under an agreement in force, by its terms
-        if (block.timestamp > request.deadline) revert Training_DeadlinePassed(request.deadline);
-        if (!consortium.inForce(agreement)) revert Training_NotInForce(agreement);
-        bytes32 termsHash = Messages.hash(terms_);
-        bytes32 agreed = consortium.termsHash(agreement);
-        if (termsHash != agreed) revert Training_WrongTerms(agreed, termsHash);
-
-        // Check: wanted by a party
-        bytes32 digest = _hashTypedDataV4(Messages.hash(request));
-        if (!Wallets.signed(consortium.wallet(agreement, request.party), digest, walletSignature)) {
-            revert Training_NotTheParty(request.party, Wallets.signer(digest, walletSignature));
+        // Check: what it follows has come to its end
+        if (opening.resets != 0) _checkFinished(opening.resets);
+        if (request.continues != 0) {
+            opening.initialRoot = _checkFinished(request.continues).mergedRoot;
+            bytes32 agreement = _runs[request.continues].agreement;
+            if (agreement != request.agreement) revert Training_OtherAgreement(request.continues, agreement);
         }
 
-        // Check: a free name; that a name is used once also makes the request good for one run only
-        if (!Names.isDotted(request.name)) revert Training_BadName(request.name);
-        bytes32 nameHash = keccak256(bytes(request.name));
-        runId = _named[agreement][nameHash];
-        if (runId != 0) revert Training_NameTaken(request.name, runId);
-
-        // Effect: an open run, by rules that a seal finds in one place
-        runId = keccak256(
-            abi.encode(block.chainid, address(this), agreement, request.name, FIRST_GENERATION, request.salt)
-        );
-        _named[agreement][nameHash] = runId;
-        Record storage record = _runs[runId];
-        record.agreement = agreement;
-        record.name = request.name;
-        record.mergedRoot = terms_.initialRoot;
-        record.rules = _rules(agreement, terms_);
-        if (_terms[termsHash].maxRounds == 0) _terms[termsHash] = terms_;
-
-        // Effect: round 0 by the latest snapshot
-        bytes32 prev = Rounds.prevFrom(runId, _openRound(record, 0));
-        record.prev = prev;
+        // Effect: a run, in round 0 by the latest snapshot
+        Course memory course;
+        bytes32 prev = _start(request, opening, course);
 
         // Interaction: a pool
-        rewards.open(runId, agreement, terms_.sponsor);
-        emit RunCreated(runId, agreement, request.name, FIRST_GENERATION, prev);
+        rewards.open(runId, request.agreement, opening.sponsor, opening.atEnd, opening.probation);
+        _emitCreated(runId, request, prev);
+        _announce(runId, course.round, prev);
     }
 
     /// @inheritdoc ITraining
     function seal(Attestation calldata attestation, uint16[] calldata signers, bytes calldata signatures) external {
-        Record storage record = _open(attestation.runId);
-        Rules memory rules = record.rules;
+        (Record storage record, Course memory course) = _course(attestation.runId, State.Open);
 
         // Check: the open round, its history, its row, and a quorum of organizations
-        _checkAttestation(record, rules, attestation);
-        _checkQuorum(record, rules, attestationDigest(attestation), signers, signatures);
+        uint8 metering = course.rules.metering;
+        if (metering == Agreements.LOCAL) revert Training_OtherMetering(metering);
+        _checkHistory(record, course.round.number, attestation);
+        if (attestation.round != 0) attestation.shares.check(course.round.active, metering == Agreements.EQUAL);
+        uint64 signed = _checkSignatures(record.agreement, course.round, attestation, signers, signatures);
+        course.checkQuorum(signed.count());
 
         // Effect: what was reached
-        Losses memory losses = record.losses.measured(rules, attestation);
-        record.losses = losses;
-        record.mergedRoot = attestation.mergedRoot;
+        int64 before = course.rules.stopping == Agreements.LOSS ? int64(0) : record.bestMetric;
+        int64 bestMetric = course.measure(before, attestation);
+        if (bestMetric != before) record.bestMetric = bestMetric;
 
         // Effect: the next round, or the end
-        (bool over, Ending ending) = rules.ending(attestation);
-        bytes32 next = _proceed(record, attestation, over);
+        bool atTarget = course.rules.atTarget(attestation.lossAfter, attestation.metric);
+        bytes32 next = _proceed(record, course, attestation, signed, atTarget);
 
         // Interaction: pay
-        uint256 credited = _settle(attestation, losses, rules.targetLoss);
+        uint256 credited = _pay(course, attestation);
         _emitSealed(attestation, signers, next, credited);
+        _announce(attestation.runId, course.round, next);
+    }
 
-        // Interaction: what is left may be refunded
-        if (over) _finish(attestation.runId, attestation.round, ending);
+    /// @inheritdoc ITraining
+    function sealLocal(
+        Attestation calldata attestation,
+        Votes calldata votes,
+        Attestation calldata settled,
+        Votes calldata late
+    ) external {
+        (Record storage record, Course memory course) = _course(attestation.runId, State.Open);
+
+        // Check: the open round and its history
+        uint8 metering = course.rules.metering;
+        if (metering != Agreements.LOCAL) revert Training_OtherMetering(metering);
+        _checkHistory(record, course.round.number, attestation);
+
+        // Effect: the rows of this round and of the one before
+        ILocalRows.Outcome memory outcome =
+            clerk.sealRows(_bench(record.agreement, course), attestation, votes, settled, late);
+
+        // Check: a quorum of organizations
+        course.checkQuorum(outcome.signed.count());
+
+        // Effect: what was reached by the round before
+        if (attestation.round != 0) course.measure(outcome.settlement);
+
+        // Effect: the next round, or the end
+        bool atTarget = 2 * outcome.atTarget.count() > course.round.active.count();
+        bytes32 next = _proceed(record, course, attestation, outcome.signed, atTarget);
+
+        // Interaction: pay the round before
+        uint256 credited = 0;
+        if (attestation.round != 0) credited = _pay(attestation.runId, course, outcome.settlement);
+        _emitSealed(attestation, votes.signers, next, credited);
+        _announce(attestation.runId, course.round, next);
+    }
+
+    /// @inheritdoc ITraining
+    function addRows(Attestation calldata, Votes calldata) external {
+        _passOn();
+    }
+
+    /// @inheritdoc ITraining
+    function settle(bytes32 runId) external {
+        (Record storage record, Course memory course) = _course(runId, State.Settling);
+
+        // Check: nobody's row is cut off
+        (, bool complete) = clerk.waiting(runId);
+        uint64 until = course.round.openedAt + course.rules.stallTime;
+        if (!complete && block.timestamp < until) revert Training_RowsMissing(until);
+
+        // Effect: what was reached
+        ILocalRows.Settlement memory settlement = clerk.settleRows(runId);
+        course.measure(settlement);
+        course.round.state = State.Finished;
+        (record.round, record.losses) = (course.round, course.losses);
+
+        // Interaction: pay; what is left may be refunded
+        _pay(runId, course, settlement);
+        _announce(runId, course.round, 0);
     }
 
     /// @inheritdoc ITraining
     function reopen(bytes32 runId) external {
-        Record storage record = _open(runId);
-        Round memory round = record.round;
+        (Record storage record, Course memory course) = _course(runId, State.Open);
+        Round memory round = course.round;
 
         // Check: still worth it, and late enough; at once where nobody could seal anyway
-        if (block.timestamp > record.rules.notAfter) revert Training_NotInForce(record.agreement);
+        if (_isOver(record.agreement)) revert Training_NotInForce(record.agreement);
         uint256 active = round.active.count();
-        if (active >= record.rules.quorum(active)) {
-            uint64 until = round.openedAt + _terms[consortium.termsHash(record.agreement)].stallTime;
-            if (block.timestamp < until) revert Training_NotStalled(until);
-        }
+        uint64 until = round.openedAt + course.rules.stallTime;
+        if (block.timestamp < until && active >= course.rules.quorum(active)) revert Training_NotStalled(until);
 
         // Effect: the same round by the latest snapshot
-        bytes32 prev = Rounds.prevFrom(record.prev, _openRound(record, round.number));
-        record.prev = prev;
+        IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(record.agreement);
+        bytes32 prev = Rounds.prevFrom(record.prev, _openRound(record, runId, course, snapshot, round.active));
+        (record.round, record.prev) = (round, prev);
 
-        emit Reopened(runId, round.number, prev, record.round.snapshotVersion);
+        emit Reopened(runId, round.number, prev, round.snapshotVersion);
+        _announce(runId, round, prev);
     }
 
     /// @inheritdoc ITraining
     function close(bytes32 runId) external {
-        Record storage record = _open(runId);
+        (Record storage record, Course memory course) = _course(runId, State.Open);
 
         // Check: the agreement is over
-        uint64 notAfter = record.rules.notAfter;
-        if (block.timestamp <= notAfter) revert Training_StillInForce(notAfter);
+        if (!_isOver(record.agreement)) {
+            (, uint64 notAfter) = consortium.period(record.agreement);
+            revert Training_StillInForce(notAfter);
+        }
 
         // Effect: the open round will never be sealed
-        uint32 rounds = record.round.number;
-        if (rounds != 0) --rounds;
-        record.round.number = rounds;
-        record.round.state = State.Finished;
+        (bool waits,) = clerk.waiting(runId);
+        if (course.round.number != 0) --course.round.number;
+        course.end(waits, Ending.AgreementOver);
+        record.round = course.round;
         delete record.prev;
 
         // Interaction: what is left may be refunded
-        _finish(runId, rounds, Ending.AgreementOver);
+        _announce(runId, course.round, 0);
     }
 
     /// @inheritdoc ITraining
-    function run(bytes32 runId) external view returns (Run memory) {
-        Record storage record = _known(runId);
-        Round memory round = record.round;
-        Losses memory losses = record.losses;
-        return Run({
-            agreement: record.agreement,
-            name: record.name,
-            generation: FIRST_GENERATION,
-            state: round.state,
-            round: round.number,
-            snapshotVersion: round.snapshotVersion,
-            active: round.active,
-            openedAt: round.openedAt,
-            prev: record.prev,
-            mergedRoot: record.mergedRoot,
-            initialLoss: losses.initial,
-            bestLoss: losses.best,
-            lastLoss: losses.last,
-            lastMetric: losses.metric
-        });
+    function pardon(Pardon calldata, uint16[] calldata, bytes[] calldata) external {
+        _passOn();
     }
 
-    /// @inheritdoc ITraining
-    function terms(bytes32 runId) external view returns (IConsortium.Terms memory) {
-        return _terms[consortium.termsHash(_known(runId).agreement)];
+    function _start(RunRequest calldata request, IRegistrar.Opening memory opening, Course memory course)
+        private
+        returns (bytes32 prev)
+    {
+        Record storage record = _runs[opening.runId];
+        (record.agreement, record.name, record.generation) = (request.agreement, request.name, request.generation);
+        (record.initialRoot, record.mergedRoot) = (opening.initialRoot, opening.initialRoot);
+        record.rules = opening.rules;
+        IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(request.agreement);
+        prev = Rounds.prevFrom(opening.runId, _openRound(record, opening.runId, course, snapshot, 0));
+        (record.round, record.prev) = (course.round, prev);
     }
 
-    /// @inheritdoc ITraining
-    function runNamed(bytes32 agreement, string calldata name) external view returns (bytes32 runId) {
-        return _named[agreement][keccak256(bytes(name))];
-    }
+    /// @dev Judges the sealed round, then opens the next by the latest snapshot, unless this was the last. `course.round`
+    /// becomes what is stored.
+    function _proceed(
+        Record storage record,
+        Course memory course,
+        Attestation calldata attestation,
+        uint64 signed,
+        bool atTarget
+    ) private returns (bytes32 next) {
+        Round memory round = course.round;
+        if (attestation.rejects.length != 0 && attestation.round != 0 && 3 * signed.count() > 2 * round.active.count())
+        {
+            clerk.strike(
+                attestation.runId,
+                record.agreement,
+                round.number,
+                round.snapshotVersion,
+                round.active,
+                attestation.rejects
+            );
+        }
 
-    /// @inheritdoc ITraining
-    function quorum(bytes32 runId) external view returns (uint256 organizations) {
-        Record storage record = _known(runId);
-        return record.rules.quorum(record.round.active.count());
-    }
-
-    /// @inheritdoc ITraining
-    function attestationDigest(Attestation calldata attestation) public view returns (bytes32) {
-        return _hashTypedDataV4(Messages.hash(attestation));
-    }
-
-    /// @dev Opens round `number` by the latest snapshot; returns the hash of who is counted in it.
-    function _openRound(Record storage record, uint32 number) private returns (bytes32 membersRoot) {
+        (bool over, Ending why) = course.isLast(atTarget);
         IConsortium.Snapshot memory snapshot = consortium.latestSnapshot(record.agreement);
-        record.round = Round(State.Open, number, snapshot.version, snapshot.active, uint64(block.timestamp));
-        return keccak256(abi.encode(snapshot.root, snapshot.active));
+        // Nobody is in force when the agreement is over.
+        if (!over && snapshot.active == 0 && _isOver(record.agreement)) (over, why) = (true, Ending.AgreementOver);
+        if (over) {
+            course.end(course.rules.metering == Agreements.LOCAL, why);
+        } else {
+            ++round.number;
+            next = Rounds.prevAfter(attestation, _openRound(record, attestation.runId, course, snapshot, 0));
+        }
+        (record.round, record.losses) = (round, course.losses);
+        (record.mergedRoot, record.prev) = (attestation.mergedRoot, next);
     }
 
-    /// @dev Opens the next round by the latest snapshot, unless this was the last.
-    function _proceed(Record storage record, Attestation calldata attestation, bool over)
-        private
-        returns (bytes32 next)
-    {
-        if (over) record.round.state = State.Finished;
-        else next = Rounds.prevAfter(attestation, _openRound(record, attestation.round + 1));
-        record.prev = next;
+    /// @dev Opens round `course.round.number` by the latest snapshot.
+    /// @param kept parties that are counted even if they are away
+    /// @return membersRoot the hash of who is counted
+    function _openRound(
+        Record storage record,
+        bytes32 runId,
+        Course memory course,
+        IConsortium.Snapshot memory snapshot,
+        uint64 kept
+    ) private returns (bytes32 membersRoot) {
+        Round memory round = course.round;
+        round.state = State.Open;
+        round.snapshotVersion = snapshot.version;
+        round.active = clerk.count(runId, record.agreement, snapshot.active, kept);
+        round.openedAt = uint40(block.timestamp);
+        return keccak256(abi.encode(snapshot.root, round.active));
     }
 
-    function _settle(Attestation calldata attestation, Losses memory losses, uint64 targetLoss)
-        private
-        returns (uint256 credited)
-    {
+    function _pay(Course memory course, Attestation calldata attestation) private returns (uint256 credited) {
         if (attestation.shares.length == 0) return 0;
-        uint256 gain = losses.initial - losses.best;
-        uint256 span = losses.initial - targetLoss;
+        (uint256 gain, uint256 span) = course.earned();
         return rewards.settle(attestation.runId, gain, span, attestation.shares);
     }
 
-    function _finish(bytes32 runId, uint32 rounds, Ending ending) private {
-        rewards.close(runId);
-        emit Finished(runId, rounds, ending);
+    function _pay(bytes32 runId, Course memory course, ILocalRows.Settlement memory settlement)
+        private
+        returns (uint256 credited)
+    {
+        if (settlement.parts.length != 0) {
+            (uint256 gain, uint256 span) = course.earned();
+            credited = rewards.settleParts(runId, gain, span, settlement.parts, settlement.divisor);
+        }
+        emit Settled(runId, settlement.round, settlement.gain, settlement.best, credited);
+    }
+
+    /// @dev Tells what follows; at the end, what is left of the pool may be refunded.
+    function _announce(bytes32 runId, Round memory round, bytes32 prev) private {
+        if (round.state == State.Open) {
+            emit RoundOpened(runId, round.number, prev, round.snapshotVersion, round.active);
+        } else if (round.state == State.Settling) {
+            emit Ended(runId, round.number, round.ending);
+        } else {
+            rewards.close(runId);
+            emit Finished(runId, round.number, round.ending);
+        }
+    }
+
+    function _emitCreated(bytes32 runId, RunRequest calldata request, bytes32 prev) private {
+        emit RunCreated(runId, request.agreement, request.name, request.generation, prev, request.continues);
     }
 
     function _emitSealed(Attestation calldata attestation, uint16[] calldata signers, bytes32 next, uint256 credited)
@@ -288,52 +336,37 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         }
     }
 
-    function _rules(bytes32 agreement, IConsortium.Terms calldata terms_) private view returns (Rules memory) {
-        (, uint64 notAfter) = consortium.period(agreement);
-        uint256 parties = consortium.partyCount(agreement);
-        // By default not even the only ones enrolled so far can seal, if they are a minority of the parties.
-        uint256 minPeers = terms_.minPeers == 0 ? parties / 2 + 1 : terms_.minPeers;
-        return Rules({
-            lossCeiling: terms_.lossCeiling,
-            targetLoss: terms_.targetLoss,
-            notAfter: notAfter,
-            maxRounds: terms_.maxRounds,
-            minPeers: uint8(minPeers),
-            parties: uint8(parties),
-            metering: terms_.metering
-        });
+    function _checkFinished(bytes32 runId) private view returns (Record storage record) {
+        record = _known(runId);
+        if (record.round.state != State.Finished) revert Training_WrongState(runId, record.round.state);
     }
 
-    function _checkAttestation(Record storage record, Rules memory rules, Attestation calldata attestation)
-        private
-        view
-    {
-        // Check: the open round, after this very history
-        uint32 number = record.round.number;
+    /// @dev The open round, after this very history; round 0 from the agreed start, without pay.
+    function _checkHistory(Record storage record, uint32 number, Attestation calldata attestation) private view {
         if (attestation.round != number) revert Training_WrongRound(number, attestation.round);
         bytes32 prev = record.prev;
         if (attestation.prev != prev) revert Training_WrongPrev(prev, attestation.prev);
-
-        // Check: the agreed start, or a row that may be paid
-        if (number == 0) _checkStart(record.mergedRoot, attestation);
-        else attestation.shares.check(rules.parties, rules.metering == Agreements.EQUAL);
+        if (number != 0) return;
+        bytes32 initialRoot = record.mergedRoot;
+        if (attestation.mergedRoot != initialRoot || attestation.rosterRoot != 0 || attestation.shares.length != 0) {
+            revert Training_NotTheStart(initialRoot, attestation.mergedRoot);
+        }
     }
 
-    function _checkQuorum(
-        Record storage record,
-        Rules memory rules,
-        bytes32 digest,
+    /// @return signed the counted parties whose nodes signed
+    function _checkSignatures(
+        bytes32 agreement,
+        Round memory round,
+        Attestation calldata attestation,
         uint16[] calldata signers,
         bytes calldata signatures
-    ) private view {
+    ) private view returns (uint64 signed) {
         if (signatures.length != signers.length * SIGNATURE_BYTES) {
             revert Training_SignatureCount(signers.length, signatures.length);
         }
-        (address[] memory keys, uint16[] memory parties) =
-            consortium.members(record.agreement, record.round.snapshotVersion, signers);
+        (address[] memory keys, uint16[] memory parties) = consortium.members(agreement, round.snapshotVersion, signers);
 
-        uint64 active = record.round.active;
-        uint64 seen = 0;
+        bytes32 digest = attestationDigest(attestation);
         uint256 least = 0; // that the next signer may be
         for (uint256 i = 0; i < signers.length; ++i) {
             uint256 signer = signers[i];
@@ -341,27 +374,14 @@ contract Training is ITraining, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
             least = signer + 1;
             address recovered = Wallets.signerAt(digest, signatures, i);
             if (recovered != keys[i]) revert Training_WrongSignature(uint16(signer), keys[i], recovered);
-            if (active.has(parties[i])) seen = seen.with(parties[i]);
+            if (round.active.has(parties[i])) signed = signed.with(parties[i]);
         }
-
-        uint256 organizations = seen.count();
-        uint256 needed = rules.quorum(active.count());
-        if (organizations < needed) revert Training_NoQuorum(organizations, needed);
     }
 
-    function _known(bytes32 runId) private view returns (Record storage record) {
-        record = _runs[runId];
-        if (record.round.state == State.None) revert Training_UnknownRun(runId);
-    }
-
-    function _open(bytes32 runId) private view returns (Record storage record) {
-        record = _known(runId);
-        if (record.round.state != State.Open) revert Training_NotOpen(runId, record.round.state);
-    }
-
-    function _checkStart(bytes32 initialRoot, Attestation calldata attestation) private pure {
-        if (attestation.mergedRoot != initialRoot || attestation.rosterRoot != 0 || attestation.shares.length != 0) {
-            revert Training_NotTheStart(initialRoot, attestation.mergedRoot);
-        }
+    function _bench(bytes32 agreement, Course memory course) private pure returns (ILocalRows.Bench memory) {
+        (Round memory round, Rules memory rules) = (course.round, course.rules);
+        return ILocalRows.Bench(
+            agreement, round.snapshotVersion, round.active, rules.stopping, rules.targetLoss, rules.targetMetric
+        );
     }
 }

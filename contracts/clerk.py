@@ -16,7 +16,6 @@ class Book(Struct):
     sealed_hash: Bytes32  # struct hash of what all signed alike; zero: nothing waits for rows
     roster: Uint64  # who has a part in the round; for round 0, is counted
     heard: Uint64  # of these, those whose row is in
-    given: Uint64  # of these, those who did not abstain
     snapshot_version: Uint32
     round: Uint32
     sum: Int128  # [1e-9] of all gains settled so far

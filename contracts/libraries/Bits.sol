@@ -15,6 +15,11 @@ library Bits {
         }
     }
 
+    /// @notice The parties 0 to `parties` - 1, of at most 64.
+    function first(uint256 parties) internal pure returns (uint64) {
+        return uint64((1 << parties) - 1);
+    }
+
     function has(uint64 set, uint256 party) internal pure returns (bool) {
         return uint256(set) >> party & 1 != 0;
     }

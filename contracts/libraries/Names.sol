@@ -6,12 +6,16 @@ pragma solidity ^0.8.37;
 library Names {
     uint256 internal constant MAX_LENGTH = 63;
     uint256 internal constant MAX_URL_LENGTH = 255;
+    uint256 internal constant MAX_NAME_LENGTH = 160;
 
     // Bit c is set when the character c may occur.
     uint256 private constant LABEL = ((1 << 10) - 1) << 0x30 // 0-9
         | ((1 << 26) - 1) << 0x61 // a-z
         | 1 << 0x2d; // hyphen
     uint256 private constant DOTTED = LABEL | 1 << 0x2e;
+    uint256 private constant NAME = DOTTED | ((1 << 26) - 1) << 0x41 // A-Z
+        | 1 << 0x5f // underscore
+        | 1 << 0x2f | 1 << 0x3a; // slash and colon
     uint256 private constant VISIBLE = ((1 << 94) - 1) << 0x21;
 
     /// @notice 1 to 63 lower-case letters, digits and hyphens.
@@ -22,6 +26,12 @@ library Names {
     /// @notice As a label, and dots.
     function isDotted(string calldata text) internal pure returns (bool) {
         return bytes(text).length != 0 && _consistsOf(text, DOTTED, MAX_LENGTH);
+    }
+
+    /// @notice 1 to 160 letters of either case, digits, and . _ - / : (tasks are named as their users are used to, and
+    /// what they make may be an image's name). Never part of a SPIFFE ID or a URL.
+    function isName(string calldata text) internal pure returns (bool) {
+        return bytes(text).length != 0 && _consistsOf(text, NAME, MAX_NAME_LENGTH);
     }
 
     /// @notice Up to 255 visible ASCII characters; nothing stands for a node that takes no connections.

@@ -2,9 +2,12 @@
 pragma solidity ^0.8.37;
 
 import {ITraining} from "../interfaces/ITraining.sol";
+import {Bits} from "./Bits.sol";
 
 /// @title A row of shares as it travels: uint16 party, uint16 basis points, one after the other
 library Shares {
+    using Bits for uint64;
+
     uint256 internal constant ENTRY_BYTES = 4;
     uint256 internal constant ALL_BIPS = 10_000;
 
@@ -22,9 +25,10 @@ library Shares {
         bips = entry & 0xffff;
     }
 
-    /// @notice Reverts unless parties are known and ascending, and nobody is given what is not there.
+    /// @notice Reverts unless parties are counted and ascending, and nobody is given what is not there.
+    /// @param active who is counted in the round
     /// @param equally whether all entries have to be alike; two always are.
-    function check(bytes calldata row, uint256 parties, bool equally) internal pure {
+    function check(bytes calldata row, uint64 active, bool equally) internal pure {
         uint256 entries = count(row);
         if (row.length != entries * ENTRY_BYTES) revert ITraining.Training_BadShares(entries);
         if (entries == 2) equally = true;
@@ -33,7 +37,7 @@ library Shares {
         for (uint256 i = 0; i < entries; ++i) {
             (uint256 party, uint256 bips) = read(row, i);
             total += bips;
-            if (party < least || party >= parties || total > ALL_BIPS) revert ITraining.Training_BadShares(i);
+            if (party < least || !active.has(party) || total > ALL_BIPS) revert ITraining.Training_BadShares(i);
             if (equally && bips != ALL_BIPS / entries) {
                 revert ITraining.Training_NotEqual(i, ALL_BIPS / entries, bips);
             }

@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {Consortium} from "../../contracts/Consortium.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {Bits} from "../../contracts/libraries/Bits.sol";
-import {Swarm} from "./Swarm.sol";
+import {ContractWallet, Voting} from "./Voting.sol";
 
-/// @dev A wallet that is a contract, and accepts what its owner signed.
-contract ContractWallet is IERC1271 {
-    address private immutable _owner;
-
-    constructor(address owner) {
-        _owner = owner;
-    }
-
-    function isValidSignature(bytes32 digest, bytes calldata signature) external view returns (bytes4) {
-        (bytes32 r, bytes32 s) = abi.decode(signature[:64], (bytes32, bytes32));
-        return ecrecover(digest, uint8(signature[64]), r, s) == _owner ? this.isValidSignature.selector : bytes4(0);
-    }
-}
-
-contract AgreementTest is Swarm {
+contract AgreementTest is Voting {
     using Bits for uint64;
 
     function refuse(IConsortium.Agreement memory agreement, bytes memory reason) internal {
@@ -231,17 +216,81 @@ contract AgreementTest is Swarm {
         refuseTerms(agreement, "minPeers");
 
         agreement.terms = terms();
+        agreement.terms.topology = 2;
+        refuseTerms(agreement, "topology");
+
+        agreement.terms = terms();
         agreement.terms.stopping = 3;
         refuseTerms(agreement, "stopping");
 
         agreement.terms = terms();
-        agreement.bylaws.votes = 1;
-        refuseTerms(agreement, "votes");
-        agreement.bylaws = bylaws();
+        agreement.terms.budgetRule = 2;
+        refuseTerms(agreement, "budgetRule");
 
         agreement.terms = terms();
+        agreement.terms.payout = 2;
+        refuseTerms(agreement, "payout");
+
+        agreement.terms = terms();
+        agreement.terms.strikes = 7;
+        refuseTerms(agreement, "strikes");
+
+        agreement.terms = terms();
+        agreement.terms.strikes = 1;
+        refuseTerms(agreement, "strikeRounds");
+    }
+
+    function test_refusesBylawsThatContradictThemselves() public {
+        IConsortium.Agreement memory agreement = draft(4);
+        agreement.bylaws.votes = 2;
+        refuseTerms(agreement, "votes");
+        agreement.bylaws.votes = 5;
+        refuseTerms(agreement, "votes");
+
+        agreement.bylaws = bylaws();
+        (agreement.bylaws.minStake, agreement.bylaws.penaltyRecipient) = (1, address(0));
+        refuseTerms(agreement, "penaltyRecipient");
+
+        agreement.bylaws = bylaws();
+        agreement.bylaws.penaltyBips = 10_001;
+        refuseTerms(agreement, "penaltyBips");
+
+        agreement.bylaws = bylaws();
+        agreement.bylaws.finderBips = 5001;
+        refuseTerms(agreement, "finderBips");
+
+        agreement.bylaws = bylaws();
+        agreement.bylaws.maxNodes = 0;
+        refuseTerms(agreement, "maxNodes");
+        agreement.bylaws.maxNodes = 33;
+        refuseTerms(agreement, "maxNodes");
+    }
+
+    function test_refusesAPeriodThatIsNone() public {
+        IConsortium.Agreement memory agreement = draft(2);
         agreement.notBefore = agreement.notAfter;
         refuseTerms(agreement, "notAfter");
+        agreement.notAfter = uint64(1) << 40;
+        refuseTerms(agreement, "notAfter");
+        agreement.notBefore = 0;
+        refuseTerms(agreement, "notAfter");
+        agreement.notAfter -= 1;
+        so(consortium.inForce(activate(agreement)));
+    }
+
+    function test_aNewAgreementIsTheFirstVersion() public {
+        IConsortium.Agreement memory agreement = draft(2);
+        agreement.version = 2;
+        refuse(agreement, abi.encodeWithSelector(IConsortium.Consortium_WrongVersion.selector, 1, 2));
+        agreement.version = 0;
+        refuse(agreement, abi.encodeWithSelector(IConsortium.Consortium_WrongVersion.selector, 1, 0));
+    }
+
+    function test_stakeUnlocksAfterTheLongestRoundAndTheDisputeTime() public {
+        IConsortium.Agreement memory agreement = draft(2);
+        agreement.terms.stallTime = 12_345;
+        agreement.bylaws.disputeTime = type(uint32).max;
+        same(consortium.unlockDelay(activate(agreement)), 12_345 + uint256(type(uint32).max));
     }
 
     function test_equalSplitNeedsNoValidationSet() public {

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IClaims} from "../../contracts/interfaces/IClaims.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IRewards} from "../../contracts/interfaces/IRewards.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
-import {Swarm} from "./Swarm.sol";
+import {LocalSwarm} from "./LocalSwarm.sol";
 
 /// @dev What whole transactions cost, calldata and the 21,000 included. Each test makes one call on state that `setUp`
 /// left behind, with cold storage, so that it costs what it costs on chain. `forge test --match-contract Gas -vv`.
-abstract contract GasOf is Swarm {
+abstract contract GasOf is LocalSwarm {
     event log_named_uint(string what, uint256 gas); // forge prints it
 
     uint256 internal immutable organizations;
     bytes32 internal id;
     bytes32 internal fresh; // past round 0, nobody paid yet
     bytes32 internal steady; // past a paid round
+    bytes32 internal local; // past a round that is paid, and one that waits for rows
 
     constructor(uint256 organizations_) {
         organizations = organizations_;
@@ -30,6 +32,27 @@ abstract contract GasOf is Swarm {
         sealRound(fresh, CEILING, "", majority());
         sealRound(steady, CEILING, "", majority());
         sealRound(steady, 0.5e9, equalRow(organizations), majority());
+
+        IConsortium.Agreement memory agreement = localDraft(organizations);
+        agreement.document = keccak256("local");
+        local = createRun(gathered(agreement, organizations));
+        fund(local, FUNDS);
+        start(local, 0.6e9, organizations);
+        sealBy(local, first(majority()), opinions(majority(), 0));
+        sealBy(local, first(majority()), opinions(majority(), 0));
+    }
+
+    /// @dev What the organizations from `from` on say of all others; each round is better than the last.
+    function opinions(uint256 count, uint256 from) internal view returns (ITraining.Row[] memory rows) {
+        rows = new ITraining.Row[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            uint16[] memory bips = new uint16[](organizations);
+            for (uint256 p = 0; p < organizations; ++p) {
+                bips[p] = uint16(10_000 / organizations - p % 3);
+            }
+            bips[(from + i) % organizations] = 0;
+            rows[i] = row(0.6e9, uint64(0.55e9 + 1000 * i), rowOf(bips));
+        }
     }
 
     function majority() internal view returns (uint256) {
@@ -41,6 +64,8 @@ abstract contract GasOf is Swarm {
         vm.cool(address(consortium));
         vm.cool(address(training));
         vm.cool(address(rewards));
+        vm.cool(address(training.clerk()));
+        vm.cool(address(neighbors));
         // The account that a transaction goes to is warm.
         so(target.balance == 0);
         gas = gasleft();
@@ -60,7 +85,43 @@ abstract contract GasOf is Swarm {
         return measure(what, address(training), abi.encodeCall(ITraining.seal, (attested, first(signers), all)));
     }
 
+    function sealLocalGas(string memory what, uint256 signers, uint256 missing) internal returns (uint256) {
+        ITraining.Attestation memory attested = common(local);
+        ITraining.Votes memory all = votes(attested, first(signers), opinions(signers, 0));
+        ITraining.Votes memory rest;
+        if (missing != 0) {
+            uint16[] memory who = new uint16[](missing);
+            for (uint256 i = 0; i < missing; ++i) {
+                who[i] = uint16(organizations - missing + i);
+            }
+            rest = late(local, who, opinions(missing, organizations - missing));
+        }
+        bytes memory data = abi.encodeCall(ITraining.sealLocal, (attested, all, lastSealed(local), rest));
+        return measure(what, address(training), data);
+    }
+
     function limit() internal view virtual returns (uint256);
+
+    function localLimit() internal view virtual returns (uint256);
+
+    function test_gas_sealLocal() public {
+        so(sealLocalGas("sealLocal, majority signs", majority(), 0) <= localLimit());
+    }
+
+    function test_gas_sealLocalAllSign() public {
+        sealLocalGas("sealLocal, all sign", organizations, 0);
+    }
+
+    function test_gas_sealLocalWithLateRows() public {
+        sealLocalGas("sealLocal, majority signs, the others late", majority(), organizations - majority());
+    }
+
+    function test_gas_addRow() public {
+        uint16[] memory who = new uint16[](1);
+        who[0] = uint16(organizations - 1);
+        ITraining.Votes memory last = late(local, who, opinions(1, organizations - 1));
+        measure("addRows, one", address(training), abi.encodeCall(ITraining.addRows, (lastSealed(local), last)));
+    }
 
     function test_gas_sealPaid() public {
         so(sealGas("seal, all sign, paid before", steady, 0.3e9, organizations) <= limit());
@@ -82,6 +143,10 @@ abstract contract GasOf is Swarm {
 contract Gas3Test is GasOf(3) {
     function limit() internal pure override returns (uint256) {
         return 180_000;
+    }
+
+    function localLimit() internal pure override returns (uint256) {
+        return 250_000;
     }
 
     function test_gas_activate() public {
@@ -116,9 +181,9 @@ contract Gas3Test is GasOf(3) {
     }
 
     function test_gas_claim() public {
-        IRewards.Claim memory wanted = claimOf(steady, 0, address(0xBA27));
+        IClaims.Claim memory wanted = claimOf(steady, 0, address(0xBA27));
         bytes memory signature = sign(WALLET, digestOf(address(rewards), this.hashClaim(wanted)));
-        measure("claim", address(rewards), abi.encodeCall(IRewards.claim, (wanted, signature)));
+        measure("claim", address(rewards), abi.encodeCall(IClaims.claim, (wanted, signature)));
     }
 }
 
@@ -126,10 +191,18 @@ contract Gas10Test is GasOf(10) {
     function limit() internal pure override returns (uint256) {
         return 300_000;
     }
+
+    function localLimit() internal pure override returns (uint256) {
+        return 500_000;
+    }
 }
 
 contract Gas50Test is GasOf(50) {
     function limit() internal pure override returns (uint256) {
         return 900_000;
+    }
+
+    function localLimit() internal pure override returns (uint256) {
+        return 2_500_000;
     }
 }

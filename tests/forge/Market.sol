@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IClaims} from "../../contracts/interfaces/IClaims.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IRewards} from "../../contracts/interfaces/IRewards.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
@@ -86,7 +87,7 @@ contract Market is Swarm {
     function somebodyPostsAClaim(uint256 r, uint16 party, bool twice) external {
         r %= RUNS;
         party %= parties[r];
-        IRewards.Claim memory wanted = claimOf(runs[r], party, address(0xBA27));
+        IClaims.Claim memory wanted = claimOf(runs[r], party, address(0xBA27));
         bytes memory signature = sign(WALLET + party, digestOf(address(rewards), this.hashClaim(wanted)));
         try rewards.claim(wanted, signature) returns (uint256 amount) {
             paid += amount;
@@ -103,7 +104,7 @@ contract Market is Swarm {
         r %= RUNS;
         (party, as_) = (party % parties[r], as_ % parties[r]);
         vm.prank(vm.addr(WALLET + as_));
-        try rewards.claimTo(runs[r], party, address(0xBA27)) returns (uint256 amount) {
+        try rewards.claimTo(only(runs[r]), party, address(0xBA27)) returns (uint256 amount) {
             if (party != as_) broken = "somebody claimed for another";
             paid += amount;
         } catch {}

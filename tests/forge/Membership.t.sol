@@ -90,6 +90,55 @@ contract MembershipTest is Swarm {
         same(consortium.registrations(id)[0].until, 0);
     }
 
+    function test_oneRegistrationIsShownByItself() public {
+        enroll(id, 0, "a");
+        retire(id, enroll(id, 1, "b"), WALLET + 1);
+        (address key, uint16 party, uint32 since, uint32 until) = consortium.member(id, 0);
+        so(key == vm.addr(nodeKey[id][0]) && party == 0 && since == 1 && until == 0);
+        (key, party, since, until) = consortium.member(id, 1);
+        so(key == vm.addr(nodeKey[id][1]) && party == 1 && since == 2 && until == 3);
+        (key, party, since, until) = consortium.member(id, 2);
+        so(key == address(0) && party == 0 && since == 0 && until == 0);
+    }
+
+    function test_anOrganizationJoinsWithItsFirstNode() public {
+        same(consortium.joinedAt(id, 0), 0);
+        vm.warp(START + 5);
+        uint16 n = enroll(id, 0, "a");
+        same(consortium.joinedAt(id, 0), START + 5);
+        vm.warp(START + 9);
+        retire(id, n, WALLET);
+        enroll(id, 0, "b");
+        same(consortium.joinedAt(id, 0), START + 5);
+        same(consortium.joinedAt(id, 1), 0);
+    }
+
+    function test_aLaterSnapshotShowsNobodyOnceTheAgreementIsOver() public {
+        enroll(id, 0, "a");
+        same(consortium.latestSnapshot(id).active, 1);
+        (, uint64 notAfter) = consortium.period(id);
+        vm.warp(notAfter);
+        same(consortium.latestSnapshot(id).active, 1);
+        vm.warp(notAfter + 1);
+        same(consortium.latestSnapshot(id).active, 0);
+        same(consortium.snapshotAt(id, 1).active, 1);
+    }
+
+    function test_aPartyHasAsManyNodesAsTheBylawsSay() public {
+        IConsortium.Agreement memory agreement = draft(2);
+        agreement.bylaws.maxNodes = 2;
+        bytes32 small = activate(agreement);
+        enroll(small, 0, "a");
+        enroll(small, 0, "b");
+        refuse(
+            enrollment(small, 0, "c", 1),
+            WALLET,
+            1,
+            abi.encodeWithSelector(IConsortium.Consortium_TooManyNodes.selector, 0, 2)
+        );
+        enroll(small, 0, "b");
+    }
+
     function test_severalNodesMakeOneActiveParty() public {
         uint16 a = enroll(id, 0, "a");
         uint16 b = enroll(id, 0, "b");
@@ -183,13 +232,13 @@ contract MembershipTest is Swarm {
             NODE,
             abi.encodeWithSelector(IConsortium.Consortium_DeadlinePassed.selector, wanted.deadline)
         );
-        (uint64 notBefore, uint64 notAfter) = consortium.period(id);
+        (, uint64 notAfter) = consortium.period(id);
         vm.warp(notAfter + 1);
         refuse(
             enrollment(id, 0, "n1", NODE),
             WALLET,
             NODE,
-            abi.encodeWithSelector(IConsortium.Consortium_NotInForce.selector, id, notBefore, notAfter)
+            abi.encodeWithSelector(IConsortium.Consortium_WrongState.selector, id, IConsortium.State.Expired)
         );
     }
 

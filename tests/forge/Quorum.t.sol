@@ -3,10 +3,10 @@ pragma solidity 0.8.37;
 
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
-import {Swarm} from "./Swarm.sol";
+import {Voting} from "./Voting.sol";
 
 /// @dev max(minPeers, floor(A / 2) + 1) organizations, whatever the number of their nodes.
-contract QuorumTest is Swarm {
+contract QuorumTest is Voting {
     function started(uint256 parties, uint256 active, uint16 minPeers) internal returns (bytes32 runId) {
         IConsortium.Agreement memory agreement = draft(parties);
         agreement.terms.minPeers = minPeers;
@@ -79,6 +79,19 @@ contract QuorumTest is Swarm {
         refuse(runId, signers, 1, 2);
         signers[0] = 1;
         seal(attestation(runId, CEILING, ""), signers);
+    }
+
+    function test_whoLeftIsNotCounted() public {
+        IConsortium.Agreement memory agreement = draft(7);
+        agreement.terms.minPeers = 1;
+        bytes32 id = gathered(agreement, 7);
+        for (uint16 p = 6; p >= 3; --p) {
+            leave_(id, p);
+        }
+        bytes32 runId = createRun(id);
+        same(training.quorum(runId), 2);
+        refuse(runId, first(1), 1, 2);
+        sealRound(runId, CEILING, "", 2);
     }
 
     function test_theEarliestEnrolledCannotPayThemselves() public {

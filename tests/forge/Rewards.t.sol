@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Rewards} from "../../contracts/Rewards.sol";
 import {SwarmToken} from "../../contracts/SwarmToken.sol";
+import {IClaims} from "../../contracts/interfaces/IClaims.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IRewards} from "../../contracts/interfaces/IRewards.sol";
 import {Swarm} from "./Swarm.sol";
@@ -26,7 +26,7 @@ contract RewardsTest is Swarm {
         return bytes.concat(share(0, 6000), share(1, 1000), share(2, 3000));
     }
 
-    function refuse(IRewards.Claim memory wanted, uint256 walletKey, bytes memory reason) internal {
+    function refuse(IClaims.Claim memory wanted, uint256 walletKey, bytes memory reason) internal {
         bytes memory signature = sign(walletKey, digestOf(address(rewards), this.hashClaim(wanted)));
         expect(reason);
         rewards.claim(wanted, signature);
@@ -68,34 +68,32 @@ contract RewardsTest is Swarm {
 
     function test_paysTheSignedRecipient() public {
         sealRound(runId, 0.4e9, metered(), 3);
-        IRewards.Claim memory wanted = claimOf(runId, 1, BANK);
+        IClaims.Claim memory wanted = claimOf(runId, 1, BANK);
         bytes memory signature = sign(WALLET + 1, digestOf(address(rewards), this.hashClaim(wanted)));
         vm.expectEmit(address(rewards));
-        emit IRewards.Claimed(runId, 1, BANK, HALF / 10);
+        emit IClaims.Claimed(runId, 1, BANK, HALF / 10);
         same(rewards.claim(wanted, signature), HALF / 10);
         same(token.balanceOf(BANK), HALF / 10);
         same(rewards.account(runId, 1).claimed, HALF / 10);
         same(rewards.pool(runId).claimed, HALF / 10);
-        same(rewards.claimNonce(runId, 1), 1);
+        same(rewards.claimNonce(id, 1), 1);
     }
 
     function test_paysTheWalletItself() public {
         sealRound(runId, 0.4e9, metered(), 3);
         vm.prank(vm.addr(WALLET + 2));
-        same(rewards.claimTo(runId, 2, BANK), HALF * 3 / 10);
+        same(rewards.claimTo(only(runId), 2, BANK), HALF * 3 / 10);
         same(token.balanceOf(BANK), HALF * 3 / 10);
-        expect(abi.encodeWithSelector(IRewards.Rewards_NotTheParty.selector, 2, address(this)));
-        rewards.claimTo(runId, 2, BANK);
+        expect(abi.encodeWithSelector(IClaims.Claims_NotTheParty.selector, 2, address(this)));
+        rewards.claimTo(only(runId), 2, BANK);
     }
 
     function test_paysOnce() public {
         sealRound(runId, 0.4e9, metered(), 3);
-        IRewards.Claim memory wanted = claimOf(runId, 0, BANK);
+        IClaims.Claim memory wanted = claimOf(runId, 0, BANK);
         claim(wanted, WALLET);
-        refuse(wanted, WALLET, abi.encodeWithSelector(IRewards.Rewards_WrongNonce.selector, 1, 0));
-        refuse(
-            claimOf(runId, 0, BANK), WALLET, abi.encodeWithSelector(IRewards.Rewards_NothingToClaim.selector, runId, 0)
-        );
+        refuse(wanted, WALLET, abi.encodeWithSelector(IClaims.Claims_WrongNonce.selector, 1, 0));
+        refuse(claimOf(runId, 0, BANK), WALLET, abi.encodeWithSelector(IClaims.Claims_NothingToClaim.selector, id, 0));
     }
 
     function test_paysWhatCameSince() public {
@@ -108,18 +106,18 @@ contract RewardsTest is Swarm {
 
     function test_aClaimOfItsOwnVoidsTheOneSignedBefore() public {
         sealRound(runId, 0.4e9, metered(), 3);
-        IRewards.Claim memory regretted = claimOf(runId, 0, BANK);
+        IClaims.Claim memory regretted = claimOf(runId, 0, BANK);
         vm.prank(vm.addr(WALLET));
-        rewards.claimTo(runId, 0, address(0x600D));
+        rewards.claimTo(only(runId), 0, address(0x600D));
         sealRound(runId, TARGET, metered(), 3);
-        refuse(regretted, WALLET, abi.encodeWithSelector(IRewards.Rewards_WrongNonce.selector, 1, 0));
+        refuse(regretted, WALLET, abi.encodeWithSelector(IClaims.Claims_WrongNonce.selector, 1, 0));
     }
 
     function test_refusesAClaimOutOfTime() public {
         sealRound(runId, 0.4e9, metered(), 3);
-        IRewards.Claim memory wanted = claimOf(runId, 0, BANK);
+        IClaims.Claim memory wanted = claimOf(runId, 0, BANK);
         vm.warp(wanted.deadline + 1);
-        refuse(wanted, WALLET, abi.encodeWithSelector(IRewards.Rewards_DeadlinePassed.selector, wanted.deadline));
+        refuse(wanted, WALLET, abi.encodeWithSelector(IClaims.Claims_DeadlinePassed.selector, wanted.deadline));
     }
 
     function test_refusesAClaimThatThePartyDidNotSign() public {
@@ -127,7 +125,7 @@ contract RewardsTest is Swarm {
         refuse(
             claimOf(runId, 0, BANK),
             WALLET + 1,
-            abi.encodeWithSelector(IRewards.Rewards_NotTheParty.selector, 0, vm.addr(WALLET + 1))
+            abi.encodeWithSelector(IClaims.Claims_NotTheParty.selector, 0, vm.addr(WALLET + 1))
         );
     }
 
@@ -138,7 +136,7 @@ contract RewardsTest is Swarm {
             refuse(
                 claimOf(runId, 0, lost[i]),
                 WALLET,
-                abi.encodeWithSelector(IRewards.Rewards_BadRecipient.selector, lost[i])
+                abi.encodeWithSelector(IClaims.Claims_BadRecipient.selector, lost[i])
             );
         }
     }
@@ -148,7 +146,7 @@ contract RewardsTest is Swarm {
         agreement.terms.sponsor = address(rewards);
         bytes32 other = gathered(agreement, 2);
         bytes memory signature = sign(WALLET, digestOf(address(training), this.hashRunRequest(request(other, "x"))));
-        expect(abi.encodeWithSelector(IRewards.Rewards_BadRecipient.selector, address(rewards)));
+        expect(abi.encodeWithSelector(IClaims.Claims_BadRecipient.selector, address(rewards)));
         training.createRun(request(other, "x"), agreement.terms, signature);
     }
 
@@ -188,7 +186,7 @@ contract RewardsTest is Swarm {
         expect(reason);
         rewards.pool(keccak256("nothing"));
         expect(reason);
-        rewards.claimTo(keccak256("nothing"), 0, BANK);
+        rewards.claimTo(only(keccak256("nothing")), 0, BANK);
     }
 
     function test_takesNoEmptyFunds() public {
@@ -213,9 +211,11 @@ contract RewardsTest is Swarm {
     function test_onlyTrainingOpensSettlesAndCloses() public {
         bytes memory reason = abi.encodeWithSelector(IRewards.Rewards_OnlyTraining.selector, address(this));
         expect(reason);
-        rewards.open(keccak256("mine"), id, address(this));
+        rewards.open(keccak256("mine"), id, address(this), false, 0);
         expect(reason);
         rewards.settle(runId, 1, 1, share(0, 10_000));
+        expect(reason);
+        rewards.settleParts(runId, 1, 1, new uint256[](0), 1);
         expect(reason);
         rewards.close(runId);
     }
@@ -249,78 +249,5 @@ contract RewardsTest is Swarm {
             )
         );
         return vm.sign(WALLET, digestOf(address(token), structHash));
-    }
-}
-
-/// @dev Two accounts share a slot: whatever is credited, none spills into the other.
-contract SettlementTest is Swarm {
-    Rewards internal pools;
-    bytes32 internal agreement;
-    bytes32 internal constant RUN = keccak256("run");
-
-    function setUp() public override {
-        super.setUp();
-        agreement = activate(draft(8));
-        // This test stands where Training stands.
-        pools = new Rewards(token, consortium);
-        pools.open(RUN, agreement, SPONSOR);
-    }
-
-    function testFuzz_creditsExactlyWhatTheRowSays(uint128 funds, uint16[8] memory raw, uint64[3] memory gains) public {
-        vm.assume(funds != 0 && funds <= 1e27);
-        vm.prank(TREASURY);
-        SwarmToken(address(token)).mint(address(this), funds);
-        token.approve(address(pools), funds);
-        pools.fund(RUN, funds);
-
-        bytes memory row;
-        uint256 left = 10_000;
-        for (uint16 p = 0; p < 8; ++p) {
-            uint16 bips = uint16(raw[p] % (left + 1));
-            left -= bips;
-            row = bytes.concat(row, share(p, bips));
-        }
-
-        uint256[8] memory expected;
-        uint256 credited;
-        uint256 best;
-        for (uint256 g = 0; g < gains.length; ++g) {
-            uint256 gain = gains[g] % 1000;
-            if (gain > best) best = gain;
-            uint256 available = uint256(funds) * best / 999 - credited;
-            uint256 now_ = pools.settle(RUN, best, 999, row);
-            uint256 sum;
-            for (uint256 p = 0; p < 8; ++p) {
-                uint256 amount = available * bipsOf(row, p) / 10_000;
-                expected[p] += amount;
-                sum += amount;
-                same(pools.account(RUN, uint16(p)).accrued, expected[p]);
-            }
-            same(now_, sum);
-            credited += sum;
-            same(pools.pool(RUN).credited, credited);
-        }
-        so(credited <= funds);
-    }
-
-    function test_theLargestPoolFits() public {
-        pools = new Rewards(new SwarmToken("Big", "BIG", type(uint256).max, address(this)), consortium);
-        pools.open(RUN, agreement, SPONSOR);
-        uint256 most = (uint256(1) << 127) - 1;
-        SwarmToken big = SwarmToken(address(pools.token()));
-        big.mint(address(this), type(uint256).max);
-        big.approve(address(pools), type(uint256).max);
-        expect(abi.encodeWithSelector(IRewards.Rewards_BadAmount.selector, uint256(1) << 127));
-        pools.fund(RUN, uint256(1) << 127);
-        pools.fund(RUN, most);
-        expect(abi.encodeWithSelector(IRewards.Rewards_BadAmount.selector, 1));
-        pools.fund(RUN, 1);
-        pools.settle(RUN, type(uint64).max, type(uint64).max, bytes.concat(share(0, 1), share(1, 9999)));
-        same(pools.account(RUN, 0).accrued, most / 10_000);
-        same(pools.account(RUN, 1).accrued, most * 9999 / 10_000);
-    }
-
-    function bipsOf(bytes memory row, uint256 p) internal pure returns (uint256) {
-        return uint256(uint8(row[4 * p + 2])) << 8 | uint8(row[4 * p + 3]);
     }
 }

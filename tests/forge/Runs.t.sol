@@ -30,7 +30,7 @@ contract RunsTest is Swarm {
         vm.expectEmit(address(rewards));
         emit IRewards.PoolOpened(expected, SPONSOR);
         vm.expectEmit(address(training));
-        emit ITraining.RunCreated(expected, id, "breast-cancer", 1, prev);
+        emit ITraining.RunCreated(expected, id, "breast-cancer", 1, prev, 0);
         bytes32 runId = training.createRun(wanted, terms(), signature);
 
         same(runId, expected);
@@ -68,7 +68,7 @@ contract RunsTest is Swarm {
         refuse(
             request(id, "breast-cancer"),
             WALLET,
-            abi.encodeWithSelector(ITraining.Training_NameTaken.selector, "breast-cancer", runId)
+            abi.encodeWithSelector(ITraining.Training_WrongGeneration.selector, 2, 1)
         );
     }
 
@@ -204,7 +204,7 @@ contract RunsTest is Swarm {
         same(run.prev, 0);
         so(rewards.pool(runId).closed);
         bytes memory reason =
-            abi.encodeWithSelector(ITraining.Training_NotOpen.selector, runId, ITraining.State.Finished);
+            abi.encodeWithSelector(ITraining.Training_WrongState.selector, runId, ITraining.State.Finished);
         expect(reason);
         training.close(runId);
         expect(reason);

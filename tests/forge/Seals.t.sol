@@ -287,7 +287,7 @@ contract SealsTest is Swarm {
         refuse(
             attested,
             first(2),
-            abi.encodeWithSelector(ITraining.Training_NotOpen.selector, runId, ITraining.State.Finished)
+            abi.encodeWithSelector(ITraining.Training_WrongState.selector, runId, ITraining.State.Finished)
         );
     }
 

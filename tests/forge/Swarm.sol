@@ -2,14 +2,20 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Clerk} from "../../contracts/Clerk.sol";
 import {Consortium} from "../../contracts/Consortium.sol";
+import {Roles} from "../../contracts/Roles.sol";
 import {SwarmToken} from "../../contracts/SwarmToken.sol";
 import {Training} from "../../contracts/Training.sol";
+import {IClaims} from "../../contracts/interfaces/IClaims.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IRewards} from "../../contracts/interfaces/IRewards.sol";
+import {IStakes} from "../../contracts/interfaces/IStakes.sol";
+import {IPresence} from "../../contracts/interfaces/IPresence.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
 import {Bits} from "../../contracts/libraries/Bits.sol";
 import {Messages} from "../../contracts/libraries/Messages.sol";
+import {Neighbors} from "./Neighbors.sol";
 import {Vm} from "./Vm.sol";
 
 /// @dev The actors of every test: a treasury that mints, a sponsor who funds, organizations with wallets, and their
@@ -29,6 +35,7 @@ abstract contract Swarm {
 
     IERC20 internal token;
     Consortium internal consortium;
+    Neighbors internal neighbors;
     Training internal training;
     IRewards internal rewards;
 
@@ -46,13 +53,14 @@ abstract contract Swarm {
 
     function setUp() public virtual {
         vm.warp(START);
-        token = new SwarmToken("Swarm Reward", "SWARM", 1e9 ether, TREASURY);
+        token = new SwarmToken("Swarm Reward", "SWARM", 1e9 ether, address(new Roles(TREASURY)));
         deploy();
     }
 
     function deploy() internal {
         consortium = new Consortium();
-        training = new Training(consortium, token);
+        neighbors = new Neighbors();
+        training = new Training(consortium, token, new Clerk(consortium, IStakes(address(neighbors)), IPresence(address(neighbors))));
         rewards = training.rewards();
     }
 
@@ -188,7 +196,8 @@ abstract contract Swarm {
     // Runs
 
     function request(bytes32 agreement, string memory name) internal view returns (ITraining.RunRequest memory) {
-        return ITraining.RunRequest(agreement, 0, name, keccak256("salt"), uint64(vm.getBlockTimestamp() + 1 hours));
+        uint64 deadline = uint64(vm.getBlockTimestamp() + 1 hours);
+        return ITraining.RunRequest(agreement, 0, name, keccak256("salt"), 1, 0, deadline);
     }
 
     function createRun(ITraining.RunRequest memory wanted, uint256 walletKey) internal returns (bytes32) {
@@ -259,12 +268,13 @@ abstract contract Swarm {
         }
     }
 
-    function claimOf(bytes32 runId, uint16 party, address recipient) internal view returns (IRewards.Claim memory) {
+    function claimOf(bytes32 runId, uint16 party, address recipient) internal view returns (IClaims.Claim memory) {
         uint64 deadline = uint64(vm.getBlockTimestamp() + 1 hours);
-        return IRewards.Claim(runId, party, recipient, rewards.claimNonce(runId, party), deadline);
+        uint256 nonce = rewards.claimNonce(rewards.pool(runId).agreement, party);
+        return IClaims.Claim(only(runId), party, recipient, nonce, deadline);
     }
 
-    function claim(IRewards.Claim memory wanted, uint256 walletKey) internal returns (uint256) {
+    function claim(IClaims.Claim memory wanted, uint256 walletKey) internal returns (uint256) {
         return rewards.claim(wanted, sign(walletKey, digestOf(address(rewards), this.hashClaim(wanted))));
     }
 
@@ -285,6 +295,11 @@ abstract contract Swarm {
         for (uint16 i = 0; i < count; ++i) {
             registrations[i] = i;
         }
+    }
+
+    function only(bytes32 runId) internal pure returns (bytes32[] memory runIds) {
+        runIds = new bytes32[](1);
+        runIds[0] = runId;
     }
 
     function list(uint16 a, uint16 b) internal pure returns (uint16[] memory all) {
@@ -328,7 +343,7 @@ abstract contract Swarm {
         return Messages.hash(message);
     }
 
-    function hashClaim(IRewards.Claim calldata message) external pure returns (bytes32) {
+    function hashClaim(IClaims.Claim calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Capped} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Capped.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Roles} from "../../contracts/Roles.sol";
 import {SwarmToken} from "../../contracts/SwarmToken.sol";
 import {IRewards} from "../../contracts/interfaces/IRewards.sol";
-import {ISwarmToken} from "../../contracts/interfaces/ISwarmToken.sol";
 import {Swarm} from "./Swarm.sol";
 
 contract SwarmTokenTest is Swarm {
@@ -22,15 +23,15 @@ contract SwarmTokenTest is Swarm {
         same(reward.symbol(), "SWARM");
         same(reward.decimals(), 18);
         same(reward.cap(), 1e27);
-        same(reward.treasury(), TREASURY);
+        same(Roles(reward.authority()).MINTER(), 1);
         same(reward.totalSupply(), 0);
         (, string memory domain, string memory version,,,,) = reward.eip712Domain();
         same(domain, "Swarm Learning");
         same(version, "1");
     }
 
-    function test_onlyTheTreasuryMints() public {
-        expect(abi.encodeWithSelector(ISwarmToken.SwarmToken_OnlyTreasury.selector, address(this)));
+    function test_onlyWhoMayMints() public {
+        expect(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this)));
         reward.mint(address(this), 1);
         vm.prank(TREASURY);
         reward.mint(address(this), 1);
@@ -45,13 +46,13 @@ contract SwarmTokenTest is Swarm {
         reward.mint(address(this), 1);
     }
 
-    function test_needsATreasury() public {
-        expect(abi.encodeWithSelector(ISwarmToken.SwarmToken_NoTreasury.selector));
-        new SwarmToken("Swarm Reward", "SWARM", 1, address(0));
+    function test_needsAManager() public {
+        expect(abi.encodeWithSelector(IAccessManaged.AccessManagedInvalidAuthority.selector, TREASURY));
+        new SwarmToken("Swarm Reward", "SWARM", 1, TREASURY);
     }
 
     function test_itsNameMayBeLong() public {
-        new SwarmToken("The Reward Token of the Consortium of Hospitals", "LONG", 1, TREASURY);
+        new SwarmToken("The Reward Token of the Consortium of Hospitals", "LONG", 1, address(new Roles(TREASURY)));
     }
 }
 
@@ -122,7 +123,7 @@ contract OtherTokensTest is Swarm {
         sealRound(runId, 0.4e9, equalRow(3), 3);
         calling.arm(address(rewards), again);
         vm.prank(vm.addr(WALLET));
-        rewards.claimTo(runId, 0, address(0xBA27));
+        rewards.claimTo(only(runId), 0, address(0xBA27));
         so(wasRefused(calling));
         calling.arm(address(rewards), again);
         claim(claimOf(runId, 1, address(0xBA27)), WALLET + 1);

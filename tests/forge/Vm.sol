@@ -16,4 +16,6 @@ interface Vm {
     function expectRevert() external;
     function expectEmit(address emitter) external;
     function getBlockTimestamp() external view returns (uint256);
+    function snapshotState() external returns (uint256 number);
+    function revertToState(uint256 number) external returns (bool done);
 }
