@@ -98,11 +98,7 @@ library Opinions {
 
     /// @notice What part of a round each organization gets.
     /// @return all party << 240 | numerator, in the order of the roster
-    function parts(uint256[] memory sums, uint64 roster)
-        internal
-        pure
-        returns (uint256[] memory all, uint256 divisor)
-    {
+    function parts(uint256[] memory sums, uint64 roster) internal pure returns (uint256[] memory all, uint256 divisor) {
         uint256 count = roster.count();
         all = new uint256[](count);
         bool rowsCount = count >= LEAST_ORGANIZATIONS;

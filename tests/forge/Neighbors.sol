@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IPresence} from "../../contracts/interfaces/IPresence.sol";
-import {IStakes} from "../../contracts/interfaces/IStakes.sol";
-
-/// @dev Says who has a stake and who is away as it is told to.
+/// @dev Says who has a stake and who is away as it is told to: what runs ask of Stakes and of Presence.
 contract Neighbors {
     mapping(bytes32 agreement => uint64) public staked;
     mapping(bytes32 agreement => uint64) public away;

@@ -2,9 +2,10 @@
 pragma solidity 0.8.37;
 
 import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
+import {Presence} from "../../contracts/Presence.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IPresence} from "../../contracts/interfaces/IPresence.sol";
-import {Vaults} from "./Vaults.sol";
+import {Changeable, Vaults} from "./Vaults.sol";
 import {ContractWallet} from "./Voting.sol";
 
 /// @dev Tries to collect once more while it is being paid.
@@ -257,6 +258,19 @@ contract PresenceTest is Vaults {
         refuse(suspicion(id, 2, 0), nodeKey[id][0], abi.encodeWithSelector(IPresence.Presence_NotPresent.selector, 2));
         presence.leaveOut(id, 1);
         same(presence.collect(POSTER), deposit_);
+    }
+
+    function test_whoLeftTheAgreementSuspectsNobody() public {
+        Changeable people = new Changeable();
+        people.setBylaws(bylaws());
+        people.setWallet(0, vm.addr(WALLET));
+        people.setActive(6); // all but party 0, whose node is still listed
+        presence = new Presence(IConsortium(address(people)));
+        refuse(suspicion(id, 1, 0), WALLET, abi.encodeWithSelector(IPresence.Presence_NotAMember.selector, 0));
+        people.setActive(7);
+        nodeKey[id][0] = WALLET;
+        suspect(suspicion(id, 1, 0), deposit_);
+        so(presence.suspicion(id, 1).open);
     }
 
     // Signs of life

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Roles} from "../../contracts/Roles.sol";
 import {SwarmToken} from "../../contracts/SwarmToken.sol";
 import {IClaims} from "../../contracts/interfaces/IClaims.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
@@ -269,6 +270,13 @@ contract RoyaltiesTest is Vaults {
         same(rewards.claim(wanted, signature), 600e18);
     }
 
+    function test_aRunThatReceivedNothingOwesNothing() public {
+        same(entitled(runId, 0), 0);
+        expect(abi.encodeWithSelector(IClaims.Claims_NothingToClaim.selector, id, 0));
+        vm.prank(vm.addr(WALLET));
+        royalties.claimTo(only(runId), 0, BANK);
+    }
+
     function test_refusesEmptyPayments() public {
         expect(abi.encodeWithSelector(IRoyalties.Royalties_BadAmount.selector, 0));
         royalties.pay(runId, 0);
@@ -318,7 +326,7 @@ contract OtherTokensRoyaltiesTest is Vaults {
     }
 
     function test_theLargestAmountFits() public {
-        SwarmToken big = new SwarmToken("Big", "BIG", type(uint256).max, address(this));
+        SwarmToken big = new SwarmToken("Big", "BIG", type(uint256).max, address(new Roles(address(this))));
         token = big;
         begin();
         big.mint(address(this), type(uint256).max);
@@ -332,7 +340,7 @@ contract OtherTokensRoyaltiesTest is Vaults {
     }
 
     function test_theLargestAmountTimesTheLargestPoolIsSplit() public {
-        SwarmToken big = new SwarmToken("Big", "BIG", type(uint256).max, address(this));
+        SwarmToken big = new SwarmToken("Big", "BIG", type(uint256).max, address(new Roles(address(this))));
         token = big;
         deploy();
         deployVaults();

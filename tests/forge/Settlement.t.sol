@@ -160,7 +160,8 @@ contract SettlementTest is Swarm {
     }
 
     function test_theLargestPoolFits() public {
-        pools = new Rewards(new SwarmToken("Big", "BIG", type(uint256).max, address(new Roles(address(this)))), consortium);
+        pools =
+            new Rewards(new SwarmToken("Big", "BIG", type(uint256).max, address(new Roles(address(this)))), consortium);
         pools.open(RUN, agreement, SPONSOR, false, 0);
         uint256 most = (uint256(1) << 120) - 1;
         SwarmToken big = SwarmToken(address(pools.token()));

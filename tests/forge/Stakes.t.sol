@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Stakes} from "../../contracts/Stakes.sol";
+import {Roles} from "../../contracts/Roles.sol";
 import {SwarmToken} from "../../contracts/SwarmToken.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IStakes} from "../../contracts/interfaces/IStakes.sol";
@@ -93,7 +94,7 @@ contract StakesTest is Vaults {
     }
 
     function test_theLargestStakeFits() public {
-        SwarmToken big = new SwarmToken("Big", "BIG", type(uint256).max, address(this));
+        SwarmToken big = new SwarmToken("Big", "BIG", type(uint256).max, address(new Roles(address(this))));
         stakes = new Stakes(consortium, big);
         big.mint(address(this), type(uint256).max);
         big.approve(address(stakes), type(uint256).max);

@@ -2,79 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
-import {ICouncil} from "../../contracts/interfaces/ICouncil.sol";
 import {IParticipation} from "../../contracts/interfaces/IParticipation.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
 import {Bits} from "../../contracts/libraries/Bits.sol";
-import {Messages} from "../../contracts/libraries/Messages.sol";
-import {Voting} from "./Voting.sol";
+import {SixOrganizations} from "./SixOrganizations.sol";
 
-/// @dev Who sends what most reject, and how he comes back. Six organizations; two strikes in three rounds are too many.
-contract StrikesTest is Voting {
+/// @dev Who sends what most reject.
+contract StrikesTest is SixOrganizations {
     using Bits for uint64;
-
-    uint64 internal constant ALL = 63;
-    uint32 internal constant QUARANTINE = 1 days;
-    uint8 internal constant SCHEMA = 3;
-    uint8 internal constant UNAVAILABLE = 6;
-
-    bytes32 internal id;
-    bytes32 internal runId;
-
-    function setUp() public override {
-        super.setUp();
-        runId = begun(strict(6), 6);
-        id = training.agreementOf(runId);
-    }
-
-    function strict(uint256 parties) internal pure returns (IConsortium.Agreement memory agreement) {
-        agreement = draft(parties);
-        agreement.terms.strikes = 2;
-        agreement.terms.strikeRounds = 3;
-        agreement.terms.quarantineTime = QUARANTINE;
-        agreement.terms.maxRounds = 100;
-    }
-
-    function begun(IConsortium.Agreement memory agreement, uint256 parties) internal returns (bytes32 begun_) {
-        begun_ = createRun(gathered(agreement, parties));
-        sealRound(begun_, CEILING, "", parties);
-    }
-
-    /// @dev A void round, in which `signers` say what they reject.
-    function reject(bytes memory rejects, uint16[] memory signers) internal {
-        ITraining.Attestation memory attested = attestation(runId, 0.5e9, "");
-        attested.rejects = rejects;
-        seal(attested, signers);
-    }
-
-    function reject(uint16 registration, uint8 reason, uint256 signers) internal {
-        reject(abi.encodePacked(registration, reason), first(signers));
-    }
-
-    function others(uint16 but) internal pure returns (uint16[] memory signers) {
-        signers = new uint16[](5);
-        uint256 count = 0;
-        for (uint16 p = 0; p < 6; ++p) {
-            if (p != but) signers[count++] = p;
-        }
-    }
-
-    function quiet() internal {
-        reject("", first(4));
-    }
-
-    function struckIn(uint16 party, uint256 index) internal view returns (uint32) {
-        (uint32[6] memory rounds,) = training.clerk().conduct(runId, party);
-        return rounds[index];
-    }
-
-    function until(uint16 party) internal view returns (uint64 end) {
-        (, end) = training.clerk().conduct(runId, party);
-    }
-
-    function active() internal view returns (uint64) {
-        return training.run(runId).active;
-    }
 
     function test_twoStrikesLeadToQuarantineFromTheNextRoundOn() public {
         ITraining.Attestation memory attested = attestation(runId, 0.5e9, "");
@@ -267,76 +202,6 @@ contract StrikesTest is Voting {
         same(active(), ALL.without(0));
     }
 
-    // Pardon
-
-    function pardonOf(uint16 party) internal view returns (ITraining.Pardon memory) {
-        return ITraining.Pardon(runId, party, soon(), training.clerk().pardonNonce(runId));
-    }
-
-    function votesFor(ITraining.Pardon memory pardon, uint256 count)
-        internal
-        view
-        returns (uint16[] memory voters, bytes[] memory all)
-    {
-        voters = first(count);
-        all = ballots(digestOf(address(training), this.hashPardon(pardon)), voters);
-    }
-
-    function hashPardon(ITraining.Pardon calldata message) external pure returns (bytes32) {
-        return Messages.hash(message);
-    }
-
-    function quarantined() internal {
-        reject(5, SCHEMA, 5);
-        reject(5, SCHEMA, 5);
-    }
-
-    function test_aVotePardons() public {
-        quarantined();
-        ITraining.Pardon memory pardon = pardonOf(5);
-        (uint16[] memory voters, bytes[] memory all) = votesFor(pardon, 5);
-        vm.expectEmit(address(training.clerk()));
-        emit IParticipation.Pardoned(runId, 5, 0);
-        training.pardon(pardon, voters, all);
-        same(training.run(runId).quarantined, 0);
-        same(until(5), 0);
-        same(active(), ALL.without(5));
-        reject("", others(5));
-        same(active(), ALL);
-
-        expect(abi.encodeWithSelector(ITraining.Training_WrongNonce.selector, 1, 0));
-        training.pardon(pardon, voters, all);
-    }
-
-    function test_tooFewVotesDoNotPardon() public {
-        quarantined();
-        ITraining.Pardon memory pardon = pardonOf(5);
-        (uint16[] memory voters, bytes[] memory all) = votesFor(pardon, 4);
-        expect(abi.encodeWithSelector(ICouncil.Council_TooFewVotes.selector, 4, 5));
-        training.pardon(pardon, voters, all);
-    }
-
-    function test_aPardonIsForThisRunThisPartyAndThisTime() public {
-        quarantined();
-        ITraining.Pardon memory pardon = pardonOf(5);
-        (uint16[] memory voters, bytes[] memory all) = votesFor(pardon, 5);
-        pardon.party = 4;
-        expect(abi.encodeWithSelector(ITraining.Training_NotQuarantined.selector, 4));
-        training.pardon(pardon, voters, all);
-        pardon.party = 5;
-        pardon.deadline += 1;
-        vm.expectRevert();
-        training.pardon(pardon, voters, all);
-        pardon.deadline -= 1;
-        vm.warp(pardon.deadline + 1);
-        expect(abi.encodeWithSelector(ITraining.Training_DeadlinePassed.selector, pardon.deadline));
-        training.pardon(pardon, voters, all);
-        pardon.runId = keccak256("nothing");
-        pardon.deadline = soon();
-        expect(abi.encodeWithSelector(ITraining.Training_NotQuarantined.selector, 5));
-        training.pardon(pardon, voters, all);
-    }
-
     /// @dev Whoever is quarantined or away: fewer organizations than `minPeers`, or than half of those that are
     /// counted, never seal, and as many always do.
     /// forge-config: default.fuzz.runs = 64
@@ -378,95 +243,5 @@ contract StrikesTest is Voting {
             training.seal(attested, signers, all);
             same(training.run(runId).round, 3);
         }
-    }
-}
-
-/// @dev Who has no stake, and who does not answer.
-contract ParticipationTest is Voting {
-    function staked() internal returns (bytes32 id) {
-        IConsortium.Agreement memory agreement = draft(4);
-        agreement.bylaws.minStake = 1;
-        id = gathered(agreement, 4);
-    }
-
-    function test_whereAStakeIsAskedForWhoHasNoneIsNotCounted() public {
-        bytes32 id = staked();
-        neighbors.setStaked(id, 11);
-        bytes32 runId = createRun(id);
-        same(training.run(runId).active, 11);
-        neighbors.setStaked(id, 14);
-        sealRound(runId, CEILING, "", 4);
-        same(training.run(runId).active, 14);
-        ITraining.Attestation memory attested = attestation(runId, 0.5e9, equalRow(4));
-        bytes memory all = signed(attested, first(4));
-        expect(abi.encodeWithSelector(ITraining.Training_BadShares.selector, 0));
-        training.seal(attested, first(4), all);
-    }
-
-    function test_whereNoStakeIsAskedForNobodyNeedsOne() public {
-        bytes32 runId = createRun(gathered(4));
-        same(training.run(runId).active, 15);
-    }
-
-    function test_whoIsAwayIsLeftOutOfTheNextRoundAndBackAtOnce() public {
-        bytes32 id = gathered(4);
-        bytes32 runId = createRun(id);
-        neighbors.setAway(id, 2);
-        same(training.run(runId).active, 15);
-        sealRound(runId, CEILING, "", 3);
-        same(training.run(runId).active, 13);
-        neighbors.setAway(id, 0);
-        sealRound(runId, 0.5e9, "", 4);
-        same(training.run(runId).active, 15);
-    }
-
-    function test_aReopeningEvictsNobody() public {
-        bytes32 id = gathered(4);
-        bytes32 runId = createRun(id);
-        sealRound(runId, CEILING, "", 3);
-        neighbors.setAway(id, 14);
-        vm.warp(START + 600);
-        training.reopen(runId);
-        same(training.run(runId).active, 15);
-        // Who was left out when the round opened stays so, unless it is back.
-        sealRound(runId, 0.5e9, "", 3);
-        same(training.run(runId).active, 1);
-        neighbors.setAway(id, 10);
-        training.reopen(runId);
-        same(training.run(runId).active, 5);
-    }
-
-    function test_theNameOfARoundTellsWhoIsCounted() public {
-        bytes32 id = gathered(4);
-        neighbors.setAway(id, 2);
-        bytes32 runId = createRun(id);
-        bytes32 root = consortium.latestSnapshot(id).root;
-        bytes32 membersRoot_ = keccak256(abi.encode(root, uint64(13)));
-        same(training.run(runId).prev, keccak256(abi.encode(runId, membersRoot_)));
-    }
-
-    function test_everyRoundThatOpensTellsWhoIsCounted() public {
-        bytes32 id = gathered(4);
-        bytes32 runId = createRun(id);
-        neighbors.setAway(id, 2);
-        ITraining.Attestation memory attested = attestation(runId, CEILING, "");
-        bytes memory all = signed(attested, first(3));
-        bytes32 root = consortium.latestSnapshot(id).root;
-        bytes32 next = keccak256(
-            abi.encode(
-                runId,
-                uint32(0),
-                bytes32(0),
-                attested.mergedRoot,
-                attested.lossBefore,
-                attested.lossAfter,
-                attested.metric,
-                keccak256(""),
-                keccak256(abi.encode(root, uint64(13)))
-            )
-        );
-        vm.expectEmit(address(training));
-        emit ITraining.RoundOpened(runId, 1, next, 4, 13);
-        training.seal(attested, first(3), all);
     }
 }

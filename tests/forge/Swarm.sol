@@ -60,7 +60,9 @@ abstract contract Swarm {
     function deploy() internal {
         consortium = new Consortium();
         neighbors = new Neighbors();
-        training = new Training(consortium, token, new Clerk(consortium, IStakes(address(neighbors)), IPresence(address(neighbors))));
+        training = new Training(
+            consortium, token, new Clerk(consortium, IStakes(address(neighbors)), IPresence(address(neighbors)))
+        );
         rewards = training.rewards();
     }
 
