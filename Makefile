@@ -65,15 +65,22 @@ build/solcx/solc-v0.8.37: bin/solc
 ##
 ## Contracts
 
-.PHONY: contracts check-artifacts gas slither
+.PHONY: contracts check-artifacts gas check-gas fuzz planted-bugs slither
 contracts: install-ape ## compile the contracts and rewrite contracts/artifacts
 	@.venv-ape/bin/python scripts/build_artifacts.py
 check-artifacts: install-ape ## fail if contracts/artifacts is not what the sources compile to
 	@.venv-ape/bin/python scripts/build_artifacts.py --check
-gas: install ## gas of every contract function under the forge tests
-	@forge test --gas-report
-slither: install-ape ## static analysis of the contracts (reports, does not fail)
-	@.venv-ape/bin/slither . --filter-paths 'node_modules|tests' --exclude-informational --exclude-optimization --fail-none
+gas: install ## what transactions cost, as sentences (RENEW=1 writes contracts/gas.txt)
+	@$(PY) -m scripts.gas $(if $(RENEW),--renew)
+check-gas: install ## fail if a transaction no longer costs what contracts/gas.txt says
+	@$(PY) -m scripts.gas --check
+fuzz: install ## a million calls by all actors, and the contracts against the model, for an hour or so
+	@FOUNDRY_PROFILE=long forge test --match-contract InvariantsTest
+	@SWARM_FUZZ_EXAMPLES=500 SWARM_FUZZ_STEPS=60 .venv/bin/pytest -q tests/chain/machine
+planted-bugs: install ## break the contracts in seven ways, one by one: the invariants must notice
+	@$(PY) -m scripts.planted_bugs
+slither: install-ape ## static analysis; time is compared in seconds to days, so not `timestamp`
+	@.venv-ape/bin/slither . --filter-paths 'node_modules|tests' --exclude-informational --exclude-optimization --exclude timestamp --fail-low
 
 ##
 ## Running. Variables given to make (SEED=7 KEEP=1 ...) reach the programs as environment.
@@ -105,8 +112,9 @@ format: install ## format the Python code and fix what can be fixed
 	@.venv/bin/ruff check --fix-only -q . && .venv/bin/ruff format .
 
 test: test-forge test-ape test-python ## all tests
-test-forge: install ## Solidity: unit, fuzz and invariant tests
+test-forge: install ## Solidity: unit, fuzz and invariant tests, and the cost of every transaction
 	@forge test
+	@$(MAKE) check-gas
 test-ape: install-ape ## contracts from outside, on a local chain
 	@$(APE) test tests/ape -W ignore::pytest.PytestConfigWarning
 test-python: install ## everything else

@@ -78,6 +78,8 @@ contract Council is ICouncil, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
         // Check: in time, and against the replacement that is under way
         _checkTime(veto_.deadline);
         _checkNonce(walletNonce[agreement][party], veto_.nonce);
+        // A replacement may be vetoed until it takes effect: then there is none any more.
+        // slither-disable-next-line unused-return
         (address next,) = consortium.replacement(agreement, party);
         if (next == address(0) || next != veto_.wallet) revert Council_NothingToVeto(party, veto_.wallet);
 
@@ -134,6 +136,8 @@ contract Council is ICouncil, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSI
             if (voter < least) revert Council_VotersNotAscending(voter);
             least = uint256(voter) + 1;
             if (!voting.has(voter)) revert Council_NoVote(voter);
+            // One for each voter, of which there are at most 64; who posts them pays for them.
+            // slither-disable-next-line calls-loop
             _checkWallet(voter, consortium.wallet(agreement, voter), digest, signatures[i]);
         }
     }

@@ -51,6 +51,8 @@ contract Training is TrainingViews {
     }
 
     /// @inheritdoc ITraining
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function createRun(RunRequest calldata request, IConsortium.Terms calldata, bytes calldata)
         external
         returns (bytes32 runId)
@@ -68,6 +70,8 @@ contract Training is TrainingViews {
         }
 
         // Effect: a run, in round 0 by the latest snapshot
+        // Begins with zeros.
+        // slither-disable-next-line uninitialized-local
         Course memory course;
         bytes32 prev = _start(request, opening, course);
 
@@ -78,6 +82,8 @@ contract Training is TrainingViews {
     }
 
     /// @inheritdoc ITraining
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function seal(Attestation calldata attestation, uint16[] calldata signers, bytes calldata signatures) external {
         (Record storage record, Course memory course) = _course(attestation.runId, State.Open);
 
@@ -105,6 +111,8 @@ contract Training is TrainingViews {
     }
 
     /// @inheritdoc ITraining
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function sealLocal(
         Attestation calldata attestation,
         Votes calldata votes,
@@ -145,10 +153,14 @@ contract Training is TrainingViews {
     }
 
     /// @inheritdoc ITraining
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function settle(bytes32 runId) external {
         (Record storage record, Course memory course) = _course(runId, State.Settling);
 
         // Check: nobody's row is cut off
+        // That a round waits is what Settling means.
+        // slither-disable-next-line unused-return
         (, bool complete) = clerk.waiting(runId);
         uint64 until = course.round.openedAt + course.rules.stallTime;
         if (!complete && block.timestamp < until) revert Training_RowsMissing(until);
@@ -165,6 +177,8 @@ contract Training is TrainingViews {
     }
 
     /// @inheritdoc ITraining
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function reopen(bytes32 runId) external {
         (Record storage record, Course memory course) = _course(runId, State.Open);
         Round memory round = course.round;
@@ -190,11 +204,15 @@ contract Training is TrainingViews {
 
         // Check: the agreement is over
         if (!_isOver(record.agreement)) {
+            // When it began is of no concern to its end.
+            // slither-disable-next-line unused-return
             (, uint64 notAfter) = consortium.period(record.agreement);
             revert Training_StillInForce(notAfter);
         }
 
         // Effect: the open round will never be sealed
+        // Whether rows are missing is asked by `settle`.
+        // slither-disable-next-line unused-return
         (bool waits,) = clerk.waiting(runId);
         if (course.round.number != 0) --course.round.number;
         course.end(waits, Ending.AgreementOver);
@@ -210,6 +228,8 @@ contract Training is TrainingViews {
         _passOn();
     }
 
+    // The clerk is its own, and calls nothing that could come back here.
+    // slither-disable-next-line reentrancy-no-eth
     function _start(RunRequest calldata request, IRegistrar.Opening memory opening, Course memory course)
         private
         returns (bytes32 prev)
@@ -283,6 +303,8 @@ contract Training is TrainingViews {
         return rewards.settle(attestation.runId, gain, span, attestation.shares);
     }
 
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function _pay(bytes32 runId, Course memory course, ILocalRows.Settlement memory settlement)
         private
         returns (uint256 credited)
@@ -295,6 +317,8 @@ contract Training is TrainingViews {
     }
 
     /// @dev Tells what follows; at the end, what is left of the pool may be refunded.
+    // Its own contracts are called before the events are emitted; none of them calls strangers.
+    // slither-disable-next-line reentrancy-events
     function _announce(bytes32 runId, Round memory round, bytes32 prev) private {
         if (round.state == State.Open) {
             emit RoundOpened(runId, round.number, prev, round.snapshotVersion, round.active);

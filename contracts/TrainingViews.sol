@@ -104,6 +104,8 @@ abstract contract TrainingViews is ITraining, EIP712(Messages.DOMAIN_NAME, Messa
 
     /// @dev Terminated, or its time is over; suspended is neither.
     function _isOver(bytes32 agreement) internal view returns (bool) {
+        // When it began is of no concern to its end.
+        // slither-disable-next-line unused-return
         (, uint64 notAfter) = consortium.period(agreement);
         return block.timestamp > notAfter || consortium.state(agreement) == IConsortium.State.Terminated;
     }

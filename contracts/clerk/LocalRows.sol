@@ -59,6 +59,8 @@ abstract contract LocalRows is Adopted {
         ITraining.Attestation calldata settled,
         ITraining.Votes calldata late
     ) external onlyTraining returns (Outcome memory outcome) {
+        // Begins with zeros.
+        // slither-disable-next-line uninitialized-local
         Tally memory tally;
         bytes32 sealedHash = _commonHash(attestation);
 
@@ -116,6 +118,8 @@ abstract contract LocalRows is Adopted {
         if (expected != got) revert LocalRows_NotWaiting(expected, got);
 
         // Effect: of those only who were not heard yet
+        // Begins with zeros: there is no target that late rows could reach.
+        // slither-disable-next-line uninitialized-local
         Hearing memory hearing;
         hearing.agreement = agreement;
         hearing.listened = tally.book.roster & ~tally.book.heard;
@@ -129,18 +133,18 @@ abstract contract LocalRows is Adopted {
         ITraining.Attestation calldata attestation,
         ITraining.Votes calldata votes
     ) private {
-        uint256 count = votes.signers.length;
-        if (votes.signatures.length != count * SIGNATURE_BYTES) {
-            revert ITraining.Training_SignatureCount(count, votes.signatures.length);
+        uint256 signers = votes.signers.length;
+        if (votes.signatures.length != signers * SIGNATURE_BYTES) {
+            revert ITraining.Training_SignatureCount(signers, votes.signatures.length);
         }
-        if (votes.rows.length != count) revert LocalRows_RowCount(count, votes.rows.length);
+        if (votes.rows.length != signers) revert LocalRows_RowCount(signers, votes.rows.length);
         (address[] memory keys, uint16[] memory parties) =
             consortium.members(hearing.agreement, tally.book.snapshotVersion, votes.signers);
 
         bytes32 separator = training.domainSeparator();
         bytes memory words = Messages.words(attestation);
         uint256 least = 0; // that the next signer may be
-        for (uint256 i = 0; i < count; ++i) {
+        for (uint256 i = 0; i < signers; ++i) {
             uint16 signer = votes.signers[i];
             ITraining.Row calldata row = votes.rows[i];
             if (signer < least) revert ITraining.Training_SignersNotAscending(signer);
@@ -169,17 +173,17 @@ abstract contract LocalRows is Adopted {
         _books[runId] = tally.book;
         mapping(uint256 word => uint256) storage sums = _sums[runId];
         mapping(uint256 slot => uint256) storage changes = _changes[runId];
-        uint256 count = tally.changes.length;
+        uint256 places = tally.changes.length;
         uint256 word = USED;
         unchecked {
             // The highest bit of a lane is free: nobody gives away so much.
             for (uint256 i = 0; i < tally.sums.length; ++i) {
                 sums[i] = tally.sums[i] | USED;
             }
-            for (uint256 place = 0; place < count; ++place) {
+            for (uint256 place = 0; place < places; ++place) {
                 uint256 turn = place % CHANGES_A_SLOT;
                 word |= (uint256(tally.changes[place]) & CHANGE_MASK) << CHANGE_BITS * turn;
-                if (turn == CHANGES_A_SLOT - 1 || place == count - 1) {
+                if (turn == CHANGES_A_SLOT - 1 || place == places - 1) {
                     changes[place / CHANGES_A_SLOT] = word;
                     word = USED;
                 }
@@ -192,13 +196,13 @@ abstract contract LocalRows is Adopted {
         _makeRoom(tally);
         mapping(uint256 word => uint256) storage sums = _sums[runId];
         mapping(uint256 slot => uint256) storage changes = _changes[runId];
-        uint256 count = tally.changes.length;
+        uint256 places = tally.changes.length;
         uint256 word = 0;
         unchecked {
             for (uint256 i = 0; i < tally.sums.length; ++i) {
                 tally.sums[i] = sums[i] & ~USED;
             }
-            for (uint256 place = 0; place < count; ++place) {
+            for (uint256 place = 0; place < places; ++place) {
                 if (place % CHANGES_A_SLOT == 0) word = changes[place / CHANGES_A_SLOT];
                 // Shifted up to the sign bit and back.
                 tally.changes[place] = int256(word << (256 - CHANGE_BITS)) >> (256 - CHANGE_BITS);

@@ -77,6 +77,8 @@ abstract contract Participation is Adopted {
     ) external onlyTraining {
         Standing memory standing = _standings[runId];
         if (standing.strikes == 0) return;
+        // Their keys were needed for signatures only.
+        // slither-disable-next-line unused-return
         (, uint16[] memory parties) = consortium.members(agreement, snapshotVersion, Rejects.blamed(rejects));
         uint64 quarantinedBefore = standing.quarantined;
         for (uint256 i = 0; i < parties.length; ++i) {
@@ -132,14 +134,14 @@ abstract contract Participation is Adopted {
     function _admit(
         bytes32 runId,
         bytes32 agreement,
-        IConsortium.Terms calldata terms,
+        IConsortium.Terms calldata terms_,
         uint256 parties,
         uint256 minPeers
     ) internal {
         Standing storage standing = _standings[runId];
-        standing.strikeRounds = terms.strikeRounds;
-        standing.quarantineTime = terms.quarantineTime;
-        standing.strikes = terms.strikes;
+        standing.strikeRounds = terms_.strikeRounds;
+        standing.quarantineTime = terms_.quarantineTime;
+        standing.strikes = terms_.strikes;
         standing.parties = uint8(parties);
         standing.minPeers = uint8(minPeers);
         standing.staked = consortium.bylaws(agreement).minStake != 0;

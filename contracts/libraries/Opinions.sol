@@ -37,6 +37,8 @@ library Opinions {
         uint256 least = 0; // that the next party may be
         uint256 entries = row.count();
         for (uint256 i = 0; i < entries; ++i) {
+            // Only who is listed matters here.
+            // slither-disable-next-line unused-return
             (uint256 party,) = row.read(i);
             if (party < least || !active.has(party)) revert ITraining.Training_BadShares(i);
             roster = roster.with(party);
@@ -78,6 +80,8 @@ library Opinions {
         if (total == 0) return;
 
         uint256 cap = entries < 2 ? 0 : (MOST_BIPS - Shares.ALL_BIPS + total) / (entries - 1);
+        // The cap is a whole number of basis points, rounded down; here it is copied into every lane.
+        // slither-disable-next-line divide-before-multiply
         uint256 most = HIGHEST | cap * ONES;
         for (uint256 i = 0; i < blank_.length; ++i) {
             uint256 bips = _word(row, entries, i) & BIPS;
@@ -93,6 +97,8 @@ library Opinions {
     /// @notice The entry of a row for this place.
     /// @dev The caller has checked that there is one.
     function entryOf(bytes calldata row, uint256 place) internal pure returns (uint256 bips) {
+        // Who has this place is known.
+        // slither-disable-next-line unused-return
         (, bips) = row.read(place);
     }
 

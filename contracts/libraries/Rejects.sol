@@ -11,6 +11,8 @@ library Rejects {
     /// @notice The registrations that were rejected for what they sent.
     /// @dev Requirements: whole entries, registrations ascending.
     function blamed(bytes calldata rejects) internal pure returns (uint16[] memory registrations) {
+        // Multiplied again to see whether the entries are whole.
+        // slither-disable-next-line divide-before-multiply
         uint256 entries = rejects.length / ENTRY_BYTES;
         if (rejects.length != entries * ENTRY_BYTES) revert ITraining.Training_BadRejects(entries);
         registrations = new uint16[](entries);

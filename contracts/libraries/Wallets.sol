@@ -13,6 +13,8 @@ library Wallets {
 
     /// @notice Whose key signed; zero when it is no signature at all.
     function signer(bytes32 digest, bytes calldata signature) internal pure returns (address recovered) {
+        // Whatever the error, nobody is recovered.
+        // slither-disable-next-line unused-return
         (recovered,,) = ECDSA.tryRecoverCalldata(digest, signature);
     }
 
@@ -32,6 +34,8 @@ library Wallets {
             s := calldataload(add(signature, 32))
             v := byte(0, calldataload(add(signature, 64)))
         }
+        // Whatever the error, nobody is recovered.
+        // slither-disable-next-line unused-return
         (recovered,,) = ECDSA.tryRecover(digest, v, r, s);
     }
 }

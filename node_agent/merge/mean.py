@@ -11,11 +11,13 @@ says so. Weights up to 2**29 times a float32 are exact in float64, so equal upda
 themselves, and equal weights (all k = 1) cost no multiplication.
 
 Files come in the order that all nodes share (by SPIFFE ID): float64 sums depend on it.
+
+Source: McMahan et al., Communication-efficient learning of deep networks from decentralized data,
+AISTATS 2017 (FedAvg).
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -23,7 +25,8 @@ from fractions import Fraction
 import numpy as np
 
 from node_agent.errors import ParameterError
-from node_agent.merge.blocks import BLOCK, Kernel, merge_blockwise
+from node_agent.merge.blocks import BLOCK, Block, merge_blockwise
+from node_agent.merge.weights import in_lowest_terms
 from node_agent.parameters.convert import narrow, widen
 from node_agent.parameters.format import ParameterFile, Written
 
@@ -52,39 +55,32 @@ def merge(
     if len(weights) != len(files):
         raise ParameterError(f"{len(files)} files to merge, but {len(weights)} weights")
     ratio = in_lowest_terms(weights)
-    return merge_blockwise(files, out_path, metadata, lambda: _kernel(ratio), threads=threads)
+    return merge_blockwise(files, out_path, metadata, lambda: MeanKernel(ratio), threads=threads)
 
 
-def in_lowest_terms(weights: Sequence[int | float | Fraction]) -> list[int]:
-    """Return the smallest whole numbers in the ratio of `weights`."""
-    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
-        raise ParameterError(f"weights must be positive numbers, got {list(weights)}")
-    fractions = [Fraction(weight) for weight in weights]
-    denominator = math.lcm(*(fraction.denominator for fraction in fractions))
-    whole = [int(fraction * denominator) for fraction in fractions]
-    divisor = math.gcd(*whole)
-    ratio = [number // divisor for number in whole]
-    if sum(ratio).bit_length() > 256:  # k·u has to stay far from the ends of float64
-        raise ParameterError(f"the weights {list(weights)} are too far apart")
-    return ratio
+class MeanKernel:
+    """The mean of a block; belongs to one thread. Inputs of weight zero are not read."""
 
+    def __init__(self, ratio: Sequence[int]) -> None:
+        self._factors = [(place, float(k)) for place, k in enumerate(ratio) if k]
+        self._total = float(sum(ratio))
+        self._accumulated, self._term = np.empty(BLOCK), np.empty(BLOCK)
 
-def _kernel(ratio: Sequence[int]) -> Kernel:
-    factors, total = [float(number) for number in ratio], float(sum(ratio))
-    total_space, term_space = np.empty(BLOCK), np.empty(BLOCK)
+    def __call__(self, block: Block, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        return narrow(block.tag, self.in_float64(block.tag, inputs))
 
-    def mean(tag: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        accumulated = total_space[: len(inputs[0])]
-        term = term_space[: len(inputs[0])]
-        for place, (factor, numbers) in enumerate(zip(factors, inputs, strict=True)):
-            target = term if place else accumulated
-            widen(tag, numbers, target)
+    def in_float64(self, tag: str, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the mean before its last rounding, in memory that the next call overwrites."""
+        accumulated = self._accumulated[: len(inputs[0])]
+        term = self._term[: len(inputs[0])]
+        target = accumulated
+        for place, factor in self._factors:
+            widen(tag, inputs[place], target)
             if factor != 1.0:
                 np.multiply(target, factor, out=target)
-            if place:
+            if target is term:
                 np.add(accumulated, term, out=accumulated)
-        if total != 1.0:
-            np.divide(accumulated, total, out=accumulated)
-        return narrow(tag, accumulated)
-
-    return mean
+            target = term
+        if self._total != 1.0:
+            np.divide(accumulated, self._total, out=accumulated)
+        return accumulated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,12 +14,20 @@ from contracts.embedded import EmbeddedChain
 from contracts.keys import Signer
 
 CAP_WEI = 10**27
+# As on a network where blocks come by the clock; without it each transaction makes its own.
+BLOCK_TIME_S = int(os.environ.get("SWARM_BLOCK_TIME_S", "0")) or None
 
 
 @pytest.fixture
-async def embedded(tmp_path: Path) -> AsyncIterator[EmbeddedChain]:
+def block_time_s() -> int | None:
+    """Between two blocks of the chain; a module may have another."""
+    return BLOCK_TIME_S
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path, block_time_s: int | None) -> AsyncIterator[EmbeddedChain]:
     async with EmbeddedChain() as running:
-        await running.start(tmp_path / "chain")
+        await running.start(tmp_path / "chain", block_time_s=block_time_s)
         yield running
 
 

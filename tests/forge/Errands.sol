@@ -27,10 +27,6 @@ abstract contract Errands is Swarm {
 
     // What wallets sign
 
-    function soon() internal view returns (uint64) {
-        return uint64(vm.getBlockTimestamp() + 1 hours);
-    }
-
     function nonceOf(uint16 party) internal view returns (uint256) {
         return taskrunner.nonce(id, party);
     }

@@ -309,6 +309,11 @@ abstract contract Swarm {
         (all[0], all[1]) = (a, b);
     }
 
+    /// @dev A deadline that everything signed in tests may have.
+    function soon() internal view returns (uint64) {
+        return uint64(vm.getBlockTimestamp() + 1 hours);
+    }
+
     // Signatures. The domain is written out once more here, so that the contracts cannot agree with themselves only.
 
     function digestOf(address verifier, bytes32 structHash) internal view returns (bytes32) {

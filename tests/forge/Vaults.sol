@@ -72,10 +72,6 @@ abstract contract Vaults is Swarm {
         agreement.terms.licensePrice = 10e18;
     }
 
-    function soon() internal view returns (uint64 deadline) {
-        return uint64(vm.getBlockTimestamp() + 1 hours);
-    }
-
     function give(address to, uint256 amount) internal {
         vm.prank(TREASURY);
         SwarmToken(address(token)).mint(to, amount);

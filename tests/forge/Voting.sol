@@ -49,10 +49,6 @@ abstract contract Voting is Swarm {
         _keys[party] = key;
     }
 
-    function soon() internal view returns (uint64) {
-        return uint64(vm.getBlockTimestamp() + 1 hours);
-    }
-
     function inState(bytes32 id, IConsortium.State expected) internal view {
         same(uint256(consortium.state(id)), uint256(expected));
     }

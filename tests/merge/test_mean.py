@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as npst
 
 from node_agent.errors import ParameterError
 from node_agent.merge.blocks import BLOCK
-from node_agent.merge.mean import in_lowest_terms, merge
+from node_agent.merge.mean import merge
+from node_agent.merge.weights import in_bits, in_lowest_terms
 from node_agent.parameters.format import ParameterFile
 from tests.parameters.models import every_dtype, floats, saved
 
@@ -165,6 +166,12 @@ def test_weights_are_reduced_to_the_smallest_whole_numbers() -> None:
     assert in_lowest_terms([6, 4]) == [3, 2]
     assert in_lowest_terms([Fraction(1, 3), Fraction(1, 2)]) == [2, 3]
     assert in_lowest_terms([0.5, 1.5]) == [1, 3]
+
+
+def test_weights_that_need_too_many_bits_are_rounded_down_but_none_to_nothing() -> None:
+    assert in_bits([3, 2, 2], 3) == [3, 2, 2]
+    assert in_bits([4, 2, 2], 3) == [2, 1, 1]
+    assert in_bits([10**12, 1, 1], 8) == [251, 1, 1]
 
 
 @pytest.mark.parametrize(
