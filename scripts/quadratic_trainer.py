@@ -32,6 +32,7 @@ class Quadratic:
     """The model: whatever float32 tensors the initial file has."""
 
     framework = "numpy"
+    gradients = True
 
     def __init__(self, initial: Path, offset: float, *, idle: bool) -> None:
         self._initial = ParameterFile.open(initial)

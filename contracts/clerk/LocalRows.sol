@@ -245,6 +245,8 @@ abstract contract LocalRows is Adopted {
     function _note(Hearing memory hearing, uint16 party, ITraining.Row calldata row) private pure {
         hearing.listened = hearing.listened.without(party);
         hearing.signed = hearing.signed.with(party);
+        // Whatever it says for a metric, who has no data knows of no target.
+        if (row.lossAfter == NO_DATA) return;
         if (Rounds.atTarget(hearing.stopping, hearing.targetLoss, hearing.targetMetric, row.lossAfter, row.metric)) {
             hearing.atTarget = hearing.atTarget.with(party);
         }

@@ -22,7 +22,7 @@ import {ITraining} from "./ITraining.sol";
 /// The gain of a round is the lower median of lossBefore - lossAfter over the roster's organizations, 0 for those that
 /// were not heard. What vests follows the highest sum of gains so far, beginning with 0. Round 0 has no roster: rows
 /// list nobody, and L0 is the lower median of lossAfter over the organizations that were heard, at most the ceiling;
-/// who has no data to evaluate on says 2^64 - 1, which counts as not heard there, and as no gain later.
+/// who has no data to evaluate on says 2^64 - 1, which counts as not heard there, as no gain later, and as no target.
 /// A roster of nobody (an empty row) is a void round: it pays nobody and gains nothing.
 interface ILocalRows {
     /// @dev By whom a seal is judged, and when it is at the target.

@@ -27,8 +27,8 @@ from node_agent.callbacks.instructions import (
     Write,
 )
 from node_agent.callbacks.measure import Measured
-from node_agent.callbacks.progress import Progress
-from node_agent.callbacks.settings import Settings, refuse_disagreement
+from node_agent.callbacks.progress import Progress, bar
+from node_agent.callbacks.settings import Settings, agreed
 from node_agent.parameters.format import ParameterFile, Written
 from node_agent.parameters.schema import Schema
 
@@ -40,6 +40,8 @@ class Trainee(Protocol):
     """What a training framework has to offer: its model, seen as parameter files."""
 
     framework: str
+    gradients: bool
+    """Can it tell gradients? If not, contributions are measured by losses alone (2N of them)."""
 
     def attach(self) -> Schema:
         """Fix what travels, and start to count samples."""
@@ -86,11 +88,14 @@ class SwarmCallback:
         self._settings = settings
         self._trainee = trainee
         self._progress = Progress()
+        self._sync_frequency = settings.sync_frequency
         self._total_epochs = settings.total_epochs
+        self._total_rounds: int | None = None
         self._loopback = os.environ.get(LOOPBACK_VARIABLE, "").lower() in ("true", "1", "yes")
         self._agent: AgentSocket | None = None
         self._base = ""
         self._final: ParameterFile | None = None
+        self._first: tuple[int, float] | None = None  # the first round here, and when it was
         self._asked_s = self._told_s = 0.0
 
     def epochs(self, total: int) -> Iterator[int]:
@@ -130,8 +135,9 @@ class SwarmCallback:
 
         Args:
             batch: ignored.
-            logs: if it has them, `loss` (mean over the batch) and `size` (its samples) are used;
-                otherwise samples are counted where they enter the model.
+            logs: if it has them, `loss` (mean over the batch), `size` (its samples) and `steps`
+                (how many batches at once, 1) are used; samples that are not told are counted where
+                they enter the model.
 
         Returns:
             `finished`, so that a loop can `break`.
@@ -146,8 +152,9 @@ class SwarmCallback:
         logs = logs or {}
         samples = logs.get("size", self._trainee.take_batch_samples())
         loss = logs.get("loss")
-        self._progress.batch(int(samples), None if loss is None else float(loss))
-        due = self._progress.steps == self._settings.sync_frequency
+        loss = None if loss is None else float(loss)
+        self._progress.batch(int(samples), loss, steps=int(logs.get("steps", 1)))
+        due = self._progress.steps >= self._sync_frequency
         if due and self._agent is not None and not self.finished:
             window = self._progress.take_window()
             self._follow(self._agent, {"op": "sync", "base": self._base, **window})
@@ -182,16 +189,20 @@ class SwarmCallback:
             "protocol": PROTOCOL,
             "pid": os.getpid(),
             "framework": self._trainee.framework,
+            "gradients": self._trainee.gradients,
             "claims": self._settings.claims,
         }
         agent = AgentSocket(Path(path), hello, self.logger)
         try:
             welcome = agent.open()
-            refuse_disagreement(self._settings, (welcome.name, welcome.run), welcome.terms)
+            for difference in agreed(self._settings, (welcome.name, welcome.run), welcome.terms):
+                self.logger.warning("%s: the terms win", difference)
             self._trainee.use_agreed_validation(welcome.validation)
         except CallbackError:
             agent.close()
             raise
+        self._sync_frequency = welcome.terms.get("syncFrequency") or self._sync_frequency
+        self._total_rounds = welcome.terms.get("maxRounds")
         self.logger.info(
             "run %s: taking part as %s, from round %d", welcome.name, welcome.node, welcome.round
         )
@@ -229,14 +240,29 @@ class SwarmCallback:
     def _load(self, load: Load) -> None:
         self._trainee.load(ParameterFile.open(load.path))
         self._base, self.round = load.base, load.round
+        self._sync_frequency = load.sync_frequency or self._sync_frequency
         self.logger.info(
-            "round %d: loss %s, metric %s, epochs %s, waited %.1f s",
+            "round %d: loss %s, metric %s, epochs %s, waited %.1f s  %s",
             load.round,
             "-" if load.loss is None else f"{load.loss:.4f}",
             "-" if load.metric is None else f"{load.metric:.4f}",
             f"{self._progress.epochs:.1f} of {self._total_epochs or '?'}",
             time.monotonic() - self._asked_s,
+            self._bar(load.round),
         )
+
+    def _bar(self, round_: int) -> str:
+        """How far the run is, and when it would be over if all its rounds are needed."""
+        if not self._total_rounds:
+            return ""
+        now_s = time.monotonic()
+        if self._first is None:
+            self._first = round_, now_s
+        since, since_s = self._first
+        left_s = None
+        if round_ > since:
+            left_s = (now_s - since_s) / (round_ - since) * max(self._total_rounds - round_, 0)
+        return bar(round_, self._total_rounds, left_s)
 
     def _stop(self, stop: Stop) -> None:
         if stop.path is not None:

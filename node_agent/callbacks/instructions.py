@@ -56,13 +56,17 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Train on from the parameters in `path`; `base` is their token, named with the next sync."""
+    """Train on from the parameters in `path`; `base` is their token, named with the next sync.
+
+    `sync_frequency`: batches until then, when the run adapts it; None for as many as before.
+    """
 
     path: Path
     round: int
     base: str
     loss: float | None
     metric: float | None
+    sync_frequency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,14 @@ def _instruction(kind: str, message: dict[str, Any]) -> Instruction:
             return Evaluate(Path(message["base"]), Path(message["merged"]), points, gradient)
         case "load":
             loss, metric = _number(message["loss"]), _number(message["metric"])
+            batches = message.get("syncFrequency")
             return Load(
-                Path(message["path"]), int(message["round"]), str(message["base"]), loss, metric
+                path=Path(message["path"]),
+                round=int(message["round"]),
+                base=str(message["base"]),
+                loss=loss,
+                metric=metric,
+                sync_frequency=None if batches is None else max(int(batches), 1),
             )
         case "stop":
             return Stop(_path(message["path"]), str(message["reason"]), int(message["round"]))

@@ -11,6 +11,7 @@ from node_agent.callbacks.errors import EvaluationError
 # must not stop the others: it is reported as this, which is worse than any loss worth training for
 # and small enough for the contract's fixed point.
 WORST_LOSS = 1e9
+GRADIENT_METADATA = {"format": "swarm-1", "kind": "gradient"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,11 @@ class Progress:
     steps_per_epoch: int = 0
     samples_per_epoch: int = 0
 
-    def batch(self, samples: int, loss: float | None) -> None:
-        """Count one batch; `loss` is its mean training loss, None when the script does not tell."""
-        self.steps += 1
+    def batch(self, samples: int, loss: float | None, steps: int = 1) -> None:
+        """Count a batch, or several; `loss` is the mean training loss, None when not told."""
+        self.steps += steps
         self.samples += samples
-        self.epoch_steps += 1
+        self.epoch_steps += steps
         self.epoch_samples += samples
         if loss is not None and math.isfinite(loss):
             self.losses += 1
@@ -62,3 +62,13 @@ class Progress:
         self.steps = self.samples = self.losses = 0
         self.loss_sum = 0.0
         return window
+
+
+def bar(done: int, total: int, left_s: float | None, width: int = 20) -> str:
+    """Draw progress in one line of plain text, fit for terminals and log files alike."""
+    filled = min(width, width * done // total)
+    drawn = f"[{'#' * filled}{'.' * (width - filled)}] {done} of {total} rounds"
+    if left_s is None:
+        return drawn
+    minutes, seconds = divmod(round(left_s), 60)
+    return f"{drawn}, at most {minutes}:{seconds:02d} left"

@@ -12,7 +12,6 @@ or with the hooks that programs for HPE Swarm Learning call: `on_train_begin()`,
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,9 +26,20 @@ from node_agent.callbacks.pytorch_data import ValidationData
 from node_agent.callbacks.pytorch_evaluation import Evaluator
 from node_agent.callbacks.pytorch_functions import Loss, Metric, metric_of
 from node_agent.callbacks.pytorch_model import TorchModel
-from node_agent.callbacks.settings import checked_settings, refuse_unknown
+from node_agent.callbacks.settings import settings_of
 from node_agent.parameters.format import ParameterFile, Written
 from node_agent.parameters.schema import Schema
+
+OWN = (
+    "model",
+    "adsValData",
+    "adsValBatchSize",
+    "lossFunction",
+    "lossFunctionArgs",
+    "metricFunction",
+    "metricFunctionArgs",
+    "logger",
+)
 
 
 class SwarmCallback(base.SwarmCallback):
@@ -50,13 +60,9 @@ class SwarmCallback(base.SwarmCallback):
         metricFunction: name of a class in torchmetrics, or a function (outputs, targets) -> float
             over the whole data set; None for no metric.
         metricFunctionArgs: for the class.
-        totalEpochs: shown with the progress.
-        mergeMethod: mean, coordmedian or geomedian; the terms of the run fix it.
-        nodeWeightage: accepted for compatibility; weights come from the agreement.
-        checkinModelOnTrainEnd: what this node stands for once it has finished and others go on:
-            inactive (nothing), snapshot (its parameters when it stopped), active (the last merged).
         logger: instead of the logger `swarm`, which writes to stdout.
-        **unknown: refused, with a hint that names the nearest parameter.
+        **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
+            hint that names the nearest parameter.
 
     Raises:
         InvalidParameter: a parameter is unknown, missing or makes no sense.
@@ -75,24 +81,11 @@ class SwarmCallback(base.SwarmCallback):
         lossFunctionArgs: Mapping[str, Any] | None = None,
         metricFunction: str | Callable[..., Any] | None = None,
         metricFunctionArgs: Mapping[str, Any] | None = None,
-        totalEpochs: int = 0,
-        mergeMethod: str = "mean",
-        nodeWeightage: int = 1,
-        checkinModelOnTrainEnd: str = "snapshot",
         logger: logging.Logger | None = None,
-        **unknown: Any,
+        **common: Any,
     ) -> None:
-        known = inspect.signature(SwarmCallback).parameters
-        refuse_unknown(unknown, [name for name in known if name != "unknown"])
-        settings = checked_settings(
-            syncFrequency=syncFrequency,
-            minPeers=minPeers,
-            trainingContract=trainingContract,
-            mergeMethod=mergeMethod,
-            nodeWeightage=nodeWeightage,
-            checkinModelOnTrainEnd=checkinModelOnTrainEnd,
-            totalEpochs=totalEpochs,
-        )
+        common["trainingContract"] = trainingContract
+        settings = settings_of(syncFrequency, minPeers, common, own=OWN)
         if not isinstance(model, torch.nn.Module):
             raise InvalidParameter(
                 f"model must be the torch.nn.Module in training, not {model!r}",
@@ -108,6 +101,7 @@ class TorchTrainee:
     """A PyTorch model, its validation data, loss and metric: what runs the agent's errands."""
 
     framework = "pytorch"
+    gradients = True
 
     def __init__(
         self,
@@ -162,7 +156,10 @@ class TorchTrainee:
                 "adsValData is missing, and the run has no agreed validation set",
                 hint="Pass adsValData=...: every merge is measured before it is accepted.",
             )
-        self._evaluator = self._on(ValidationData.from_file(path, self._batch_size))
+        self._evaluator = self._on(self._agreed(path))
+
+    def _agreed(self, path: Path) -> ValidationData:
+        return ValidationData.from_file(path, self._batch_size)
 
     def _on(self, data: ValidationData) -> Evaluator:
         return Evaluator(self._model, data, self._loss, self._metric)

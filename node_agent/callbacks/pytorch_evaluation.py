@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from node_agent.callbacks.measure import Measured
+from node_agent.callbacks.measure import GRADIENT_METADATA, Measured
 from node_agent.callbacks.pytorch_data import Batch, ValidationData
 from node_agent.callbacks.pytorch_functions import Loss, Metric
 from node_agent.callbacks.pytorch_model import TorchModel, write_tensors
 from node_agent.parameters.format import ParameterFile
-
-GRADIENT_METADATA = {"format": "swarm-1", "kind": "gradient"}
 
 
 class Evaluator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -23,11 +24,29 @@ class Loss:
             self._function.to(device)  # it may hold class weights
 
     def batch_mean(self, outputs: Any, targets: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss of a batch, a scalar; reduction='sum' is divided by its samples."""
+        """Return the mean loss of a batch, a scalar; reduction='sum' is divided by its samples.
+
+        Of outputs that are no numbers it is none either, though some losses would raise: one site
+        can make a merge overflow, and that must not stop the others.
+        """
+        if isinstance(outputs, torch.Tensor) and bool(outputs.isnan().any()):
+            return outputs.sum() * math.nan
         value: torch.Tensor = self._function(outputs, targets)
         if self._reduction == "sum":
             return value / len(targets)
         return value.mean() if value.dim() else value
+
+
+def suited_loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the loss that programs without one are measured by.
+
+    Cross entropy for targets that are classes, of logits or log-probabilities alike; binary cross
+    entropy on logits for targets between 0 and 1.
+    """
+    if not targets.is_floating_point():
+        return torch.nn.functional.cross_entropy(outputs, targets)
+    shaped = targets.reshape(outputs.shape)
+    return torch.nn.functional.binary_cross_entropy_with_logits(outputs, shaped)
 
 
 class Metric(Protocol):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from node_agent.callbacks.progress import Progress
+from node_agent.callbacks.progress import Progress, bar
 
 
 def trained(progress: Progress, batches: int, samples: int = 16, loss: float | None = None) -> None:
@@ -40,3 +40,9 @@ def test_a_loss_that_is_no_number_is_not_reported() -> None:
     progress = Progress()
     trained(progress, 1, loss=float("nan"))
     assert progress.take_window()["loss"] is None
+
+
+def test_a_bar_tells_how_far_the_run_is_and_how_long_it_may_take() -> None:
+    assert bar(0, 24, None) == "[....................] 0 of 24 rounds"
+    assert bar(6, 24, 75.4) == "[#####...............] 6 of 24 rounds, at most 1:15 left"
+    assert bar(30, 24, 0.0).startswith("[####################] 30 of 24")

@@ -233,6 +233,16 @@ def test_a_merge_that_is_no_good_is_reported_as_the_worst_and_pays_nobody(tmp_pa
     assert not any(part.any() for part in gradient.values())
 
 
+def test_a_loss_that_raises_where_there_are_no_numbers_stops_nobody(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(6, 1), nn.Sigmoid())
+    nothing = {"0.weight": np.full((1, 6), np.nan, np.float32), "0.bias": np.zeros(1, np.float32)}
+    write(tmp_path / "merged", nothing, {})
+    measured = evaluator(module, loss="BCELoss").evaluate(
+        saved(module, tmp_path), tmp_path / "merged", POINTS, tmp_path / "gradient"
+    )
+    assert measured.to_json()["loss_after"] == WORST_LOSS
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf, 2e9])
 def test_a_loss_beyond_the_contracts_numbers_is_the_worst(loss: float) -> None:
     assert Measured(0.5, loss, math.nan).to_json() == {

@@ -81,6 +81,25 @@ def test_a_script_starts_from_the_common_start_and_syncs_after_every_syncfrequen
         assert (value_of(model), swarm.round) == (2.0, 2)
 
 
+def test_a_run_may_change_the_number_of_batches_from_round_to_round(
+    socket_path: Path, tmp_path: Path, model: torch.nn.Module
+) -> None:
+    def agent(line: Line) -> None:
+        line.welcome()
+        start = load(filled(tmp_path / "start", 1.0))
+        line.hear()
+        line.ask(start | {"syncFrequency": 5})
+        assert line.hear()["steps"] == 5
+        line.ask(start | {"round": 1})
+        assert line.hear()["steps"] == 5
+        line.ask(stop(None))
+
+    with StandInAgent(socket_path, agent):
+        swarm = callback(model)
+        swarm.on_train_begin()
+        assert [swarm.on_batch_end() for _ in range(10)] == [False] * 9 + [True]
+
+
 def test_the_updates_file_holds_what_was_trained(
     socket_path: Path, tmp_path: Path, model: torch.nn.Module
 ) -> None:
@@ -232,7 +251,7 @@ def test_a_script_that_differs_from_the_terms_does_not_start(
         pytest.raises(SwarmRefused, match=r"syncFrequency is 4 .* say 2"),
     ):
         callback(model, syncFrequency=4).on_train_begin()
-    claims = {"minPeers": 2, "syncFrequency": 4, "mergeMethod": "mean", "nodeWeightage": 1}
+    claims = {"minPeers": 2, "syncFrequency": 4, "mergeMethod": None, "nodeWeightage": 1}
     assert stand_in.heard[0]["claims"] == claims
 
 

@@ -7,7 +7,7 @@ import torch
 
 from node_agent.callbacks.errors import InvalidParameter, SwarmRefused
 from node_agent.callbacks.pytorch import SwarmCallback
-from node_agent.callbacks.settings import Settings, checked_settings, refuse_disagreement
+from node_agent.callbacks.settings import Settings, agreed, checked_settings
 
 TERMS = {"minPeers": 2, "syncFrequency": 8, "maxRounds": 24, "mergeMethod": "mean"}
 
@@ -63,7 +63,14 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: Any) -
 
 
 def test_merge_methods_are_taken_in_any_case() -> None:
-    assert settings(mergeMethod="CoordMedian").merge_method == "coordmedian"
+    assert settings(mergeMethod="CoordMedian").merge_method == "coordinate-median"
+
+
+def test_what_the_terms_fix_wins_and_is_told_in_programs_for_hpe() -> None:
+    stated = settings(minPeers=3, trainingContract="other", useAdaptiveSync=True, termsWin=True)
+    told = agreed(stated, ("breast-cancer", "0xab"), TERMS)
+    assert [line.split()[0] for line in told] == ["trainingContract", "minPeers", "useAdaptiveSync"]
+    assert agreed(settings(), ("breast-cancer", "0xab"), TERMS) == []
 
 
 def test_a_model_is_required() -> None:
@@ -83,8 +90,8 @@ def test_loss_arguments_that_do_not_fit_are_refused() -> None:
 
 
 def test_a_script_that_agrees_with_the_terms_may_take_part() -> None:
-    refuse_disagreement(settings(mergeMethod="MEAN"), ("breast-cancer", "0xab"), TERMS)
-    refuse_disagreement(settings(trainingContract="0xab"), ("breast-cancer", "0xab"), TERMS)
+    agreed(settings(mergeMethod="MEAN"), ("breast-cancer", "0xab"), TERMS)
+    agreed(settings(trainingContract="0xab"), ("breast-cancer", "0xab"), TERMS)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +99,12 @@ def test_a_script_that_agrees_with_the_terms_may_take_part() -> None:
     [
         ("minPeers", 3, "minPeers is 3 in this script, but the terms of the run say 2"),
         ("syncFrequency", 4, "syncFrequency is 4 in this script, but the terms of the run say 8"),
-        ("mergeMethod", "geomedian", "mergeMethod is 'geomedian' .* say 'mean'"),
+        ("mergeMethod", "geomedian", "mergeMethod is 'geometric-median' .* say 'mean'"),
         ("nodeWeightage", 5, "weights come from the agreement"),
         ("trainingContract", "other", "trainingContract is 'other'"),
     ],
 )
 def test_what_the_terms_fix_cannot_be_set_otherwise(name: str, value: Any, says: str) -> None:
     with pytest.raises(SwarmRefused, match=says) as refused:
-        refuse_disagreement(settings(**{name: value}), ("breast-cancer", "0xab"), TERMS)
+        agreed(settings(**{name: value}), ("breast-cancer", "0xab"), TERMS)
     assert refused.value.hint

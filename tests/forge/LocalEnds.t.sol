@@ -40,6 +40,23 @@ contract LocalEndsTest is FiveOrganizations {
         sealBy(runId, first(3), rows);
     }
 
+    /// @dev Two of three are where the run may stop; the third has no data, and says the metric is zero.
+    function test_whoHasNoDataIsNotAtTheTarget() public {
+        IConsortium.Agreement memory agreement = localDraft(5);
+        agreement.document = keccak256("lowest");
+        (agreement.terms.stopping, agreement.terms.targetMetric) = (1, 0.05e9);
+        bytes32 other = createRun(gathered(agreement, 5));
+        start(other, 0.6e9, 5);
+        ITraining.Row[] memory rows = three(bipsOf(0, 0, 0, 0, 0));
+        (rows[0].metric, rows[1].metric, rows[2].metric) = (0.05e9, 0.01e9, 0);
+        rows[2].lossAfter = type(uint64).max;
+        sealBy(other, first(3), rows);
+        so(training.run(other).state == ITraining.State.Open);
+        rows[2].lossAfter = 0.5e9;
+        sealBy(other, first(3), rows);
+        so(training.run(other).ending == ITraining.Ending.TargetReached);
+    }
+
     function test_theLastRoundIsSettledWhenItsTimeIsOver() public {
         expect(abi.encodeWithSelector(ITraining.Training_WrongState.selector, runId, ITraining.State.Open));
         training.settle(runId);

@@ -1,0 +1,197 @@
+"""Swarm learning for the Trainer of Hugging Face transformers, whole models or adapters.
+
+    swarm = SwarmCallback(syncFrequency=8, minPeers=2, model=model, adsValData=validation)
+    Trainer(model=model, ..., callbacks=[swarm]).train()
+
+`syncFrequency` counts optimizer steps. With `hfMode="peft"` only adapter weights travel.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import transformers
+
+from node_agent.callbacks import base
+from node_agent.callbacks.errors import InvalidParameter
+from node_agent.callbacks.huggingface_data import Collate, labelled, labelled_file
+from node_agent.callbacks.pytorch import OWN as PYTORCH_OWN
+from node_agent.callbacks.pytorch import TorchTrainee
+from node_agent.callbacks.pytorch_data import ValidationData
+from node_agent.callbacks.pytorch_functions import Loss, Metric, metric_of
+from node_agent.callbacks.pytorch_model import TorchModel
+from node_agent.callbacks.settings import settings_of
+
+OWN = (*PYTORCH_OWN, "hfMode")
+MODES = ("full", "peft")
+
+
+class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
+    """A `transformers.TrainerCallback`.
+
+    Args:
+        syncFrequency: optimizer steps between syncs; the terms of the run fix it.
+        minPeers: organizations needed to seal a round; the terms of the run fix it.
+        trainingContract: name or id of the run; None for whatever run the agent is set to.
+        model: the model that the Trainer trains. Its state travels, but for what is frozen.
+        hfMode: full, or peft: only the trainable parameters of a `peft` model travel.
+        adsValData: what losses are measured on: a data set whose rows the Trainer's own collator
+            takes, or a DataLoader of such batches; None for the run's agreed data set.
+        adsValBatchSize: for data that are not in batches yet.
+        lossFunction: name of a class in torch.nn, or a function (logits, labels) -> tensor; by
+            default the model's own loss.
+        lossFunctionArgs: for the class.
+        metricFunction: name of a class in torchmetrics, or a function (logits, labels) -> float.
+        metricFunctionArgs: for the class.
+        logger: instead of the logger `swarm`, which writes to stdout.
+        **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
+            hint that names the nearest parameter.
+
+    Raises:
+        InvalidParameter: a parameter is unknown, missing or makes no sense.
+    """
+
+    def __init__(
+        self,
+        syncFrequency: int,
+        minPeers: int,
+        trainingContract: str | None = None,
+        *,
+        model: torch.nn.Module | None = None,
+        hfMode: str = "full",
+        adsValData: Any = None,
+        adsValBatchSize: int | None = None,
+        lossFunction: str | Callable[..., Any] | None = None,
+        lossFunctionArgs: Mapping[str, Any] | None = None,
+        metricFunction: str | Callable[..., Any] | None = None,
+        metricFunctionArgs: Mapping[str, Any] | None = None,
+        logger: logging.Logger | None = None,
+        **common: Any,
+    ) -> None:
+        common["trainingContract"] = trainingContract
+        settings = settings_of(syncFrequency, minPeers, common, own=OWN)
+        if not isinstance(model, torch.nn.Module):
+            raise InvalidParameter(f"model must be the model that is trained, not {model!r}")
+        loss = None if lossFunction is None else Loss(lossFunction, lossFunctionArgs)
+        metric = metric_of(metricFunction, metricFunctionArgs)
+        self._hf = HuggingFaceTrainee(
+            _travelling(model, hfMode), adsValData, adsValBatchSize, loss, metric
+        )
+        self._samples = 0
+        super().__init__(settings, self._hf, logger)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        loader = kwargs.get("train_dataloader")
+        self._hf.take_collator(getattr(loader, "collate_fn", None))
+        self._total_epochs = self._total_epochs or round(args.num_train_epochs)
+        super().on_train_begin()
+        return self._told(control)
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Count the samples of a batch whose gradients are only accumulated."""
+        self._samples += self._hf.take_batch_samples()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        samples, self._samples = self._samples + self._hf.take_batch_samples(), 0
+        super().on_batch_end(logs={"size": samples})
+        return self._told(control)
+
+    def on_epoch_end(  # type: ignore[override]  # the Trainer calls with arguments of its own
+        self, args: Any, state: Any, control: Any, **_: Any
+    ) -> Any:
+        super().on_epoch_end()
+        return self._told(control)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        super().on_train_end()
+
+    def _told(self, control: Any) -> Any:
+        if self.finished:
+            control.should_training_stop = True
+        return control
+
+
+class HuggingFaceTrainee(TorchTrainee):
+    """As for PyTorch, but for batches that are dictionaries, and a model that has its own loss."""
+
+    framework = "huggingface"
+
+    def __init__(
+        self,
+        model: TorchModel,
+        validation: Any,
+        batch_size: int | None,
+        loss: Loss | None,
+        metric: Metric,
+    ) -> None:
+        of_logits = OwnLoss() if loss is None else LogitsLoss(loss)
+        super().__init__(model, None, batch_size, of_logits, LogitsMetric(metric))
+        self._validation = validation
+
+    def take_collator(self, collate: Collate | None) -> None:
+        """Put the script's validation data into batches as the Trainer does the training data."""
+        if self._validation is not None:
+            collate = collate or transformers.default_data_collator
+            data = labelled(self._validation, self._batch_size, collate, self._model.module)
+            self._evaluator = self._on(data)
+
+    def _agreed(self, path: Any) -> ValidationData:
+        return labelled_file(path, self._batch_size)
+
+
+class OwnLoss(Loss):
+    """The loss that the model works out itself from the labels among its inputs."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda outputs, labels: outputs.loss, None)
+
+
+class LogitsLoss(Loss):
+    """A loss of the script's, on the model's logits."""
+
+    def __init__(self, loss: Loss) -> None:
+        self._of_logits = loss
+        super().__init__(lambda outputs, labels: loss.batch_mean(outputs.logits, labels), None)
+
+    def to(self, device: torch.device) -> None:
+        self._of_logits.to(device)
+
+
+class LogitsMetric:
+    """A metric of the script's, on the model's logits."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def start(self) -> None:
+        self._metric.start()
+
+    def add(self, outputs: Any, targets: torch.Tensor) -> None:
+        self._metric.add(outputs.logits, targets)
+
+    def value(self) -> float:
+        return self._metric.value()
+
+
+class AdapterModel(TorchModel):
+    """Only what is trained of a model: adapters, and modules that are trained with them."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        trained = self.gradient_targets()
+        return {name: value for name, value in super().state().items() if name in trained}
+
+
+def _travelling(model: torch.nn.Module, mode: str) -> TorchModel:
+    if mode not in MODES:
+        raise InvalidParameter(f"hfMode must be one of {', '.join(MODES)}, not {mode!r}")
+    if mode == "full":
+        return TorchModel(model)
+    if not hasattr(model, "peft_config"):
+        raise InvalidParameter(
+            "hfMode is 'peft', but the model has no adapters",
+            hint="Pass the model that peft.get_peft_model returned, to Trainer and callback.",
+        )
+    return AdapterModel(model)
