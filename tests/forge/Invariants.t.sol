@@ -52,9 +52,9 @@ contract InvariantsTest {
 
     /// @dev Sequences long enough that everything happens in each; a million calls in the long run.
     /// forge-config: default.invariant.runs = 1
-    /// forge-config: default.invariant.depth = 3000
-    /// forge-config: long.invariant.runs = 334
-    /// forge-config: long.invariant.depth = 3000
+    /// forge-config: default.invariant.depth = 7000
+    /// forge-config: long.invariant.runs = 143
+    /// forge-config: long.invariant.depth = 7000
     function invariant_everyPromiseIsKept() public view {
         _nothingForbiddenSucceeded();
         _escrowIsWhatWasFundedAndNotPaidOut();

@@ -19,13 +19,13 @@ from contracts.chain import Chain
 from contracts.deployment import deploy
 from contracts.embedded import EmbeddedChain
 from contracts.keys import new_key, save_key
-from contracts.messages import sign
+from contracts.messages import Bylaws, sign
 from marketplace.identity import leases
 from node_agent.cli import call
 from node_agent.config import Settings, load
 from node_agent.identity.builtin import store
 from node_agent.validate import Finding, validate
-from tests.chain.people import Alliance, make_agreement
+from tests.chain.people import ORGANIZATIONS, Alliance, make_agreement
 from tests.identity.authority import Authority
 
 NAME = "spiffe://swarm.example/org/hospital-a/node/node-1"
@@ -85,8 +85,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
             deployment = await deploy(chain, relayer, relayer.address, "Swarm", 10**27)
             deployment.save(folder / "deployment.json")
             contracts = Contracts.at(chain, deployment)
-            wallets = tuple(new_key() for _ in range(3))
-            agreement = make_agreement(wallets, relayer.address, int(time.time()))
+            owners = {name: new_key() for name in ORGANIZATIONS}
+            agreement = make_agreement(owners, relayer.address, int(time.time()), Bylaws())
+            wallets = tuple(owners.values())
             terms = replace(
                 agreement.terms,
                 initial_root=blake3(b"initial").digest(),

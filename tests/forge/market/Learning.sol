@@ -84,6 +84,8 @@ abstract contract Learning is Purse {
         bytes memory shares = _opinion(book(runId).roster, greedy ? PARTIES : party);
         if (!_addRow(runId, signer, shares, TARGET + 1)) return;
         did[Deed.RowsAdded] += 1;
+        // Rows of round 0 list nobody.
+        if (book(runId).round == 0) return;
         (uint64 roster, uint256 own) = (book(runId).roster, _entryOf(shares, party));
         if (roster >> party & 1 == 1 && own != 0) broken = "a row for itself was taken";
     }
