@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Any
 
 from contracts import Contracts
@@ -41,6 +42,7 @@ from node_agent.models.keeping import keep
 from node_agent.models.library import Library
 from node_agent.operations.metrics import Metrics
 from node_agent.operations.storage import EXCHANGE, MODELS, make_room
+from node_agent.operations.troubles import remembered
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Traffic
@@ -63,6 +65,7 @@ async def run_agent(settings: Settings) -> None:
     Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
     """
     async with AsyncExitStack() as stack:
+        troubles = stack.enter_context(remembered())
         journal = Journal(settings.folder / "journal.sqlite3")
         stack.callback(journal.close)
         signer = load_key(settings.node_key)
@@ -102,9 +105,14 @@ async def run_agent(settings: Settings) -> None:
         engine: Engine | None = None
 
         def status() -> Mapping[str, Any]:
+            about = {
+                "version": version("swarm-marketplace"),
+                "svid_expires_s": int(source.current().not_after_s),
+                "troubles": troubles.recent(),
+            }
             if engine is None:
-                return {"state": "starting", "node": settings.spiffe_id}
-            return {**engine.status(), "usage": usage.status()}
+                return {"state": "starting", "node": settings.spiffe_id, **about}
+            return {**engine.status(), "usage": usage.status(), **about}
 
         name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
