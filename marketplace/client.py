@@ -219,6 +219,16 @@ class MarketClient:
     def rounds(self, run_id: str) -> list[Fields]:
         return self._many(f"/api/runs/{run_id}/rounds")
 
+    def write_note(self, run_id: str, note: Fields) -> Fields:
+        """Replaces what is written about a run; see `marketplace.runs.notes.Note`."""
+        found: Fields = self.request("PUT", f"/api/runs/{run_id}/note", note)
+        return found
+
+    def compare(self, run_ids: list[str]) -> Fields:
+        chosen = "&".join(f"run={each}" for each in run_ids)
+        found: Fields = self.request("GET", f"/api/runs/comparison?{chosen}")
+        return found
+
     def earnings(self, run_id: str) -> Fields:
         return self._one("GET", f"/api/runs/{run_id}/earnings")
 

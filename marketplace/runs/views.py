@@ -13,6 +13,7 @@ from marketplace.nodes.registry import registrations
 from marketplace.nodes.status import nodes_of
 from marketplace.runs.attendance import REASONS, attendance
 from marketplace.runs.leaders import leaders
+from marketplace.runs.notes import notes_of
 from marketplace.runs.readmodel import RunHistory, run_seen, runs_seen
 
 ENDINGS = {
@@ -25,7 +26,9 @@ ENDINGS = {
 
 def list_runs(session: Session, caller: Caller) -> list[dict[str, Any]]:
     """The runs that the caller may see, newest first."""
-    return [summary(run) for run in runs_seen(session, caller)]
+    runs = runs_seen(session, caller)
+    notes = notes_of(session, [run.run_id for run in runs])
+    return [summary(run) | {"note": notes[run.run_id]} for run in runs]
 
 
 def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
@@ -33,7 +36,10 @@ def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
     run = run_seen(session, caller, run_id)
     leading = leaders(session, run)
     open_leaders = leading.get(run.open_round, ()) if run.open_round is not None else ()
-    return summary(run) | {"leader": open_leaders[0] if open_leaders else None}
+    return summary(run) | {
+        "leader": open_leaders[0] if open_leaders else None,
+        "note": notes_of(session, [run_id])[run_id],
+    }
 
 
 def summary(run: RunHistory) -> dict[str, Any]:

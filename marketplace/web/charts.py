@@ -114,6 +114,53 @@ def share_bar(shares: Sequence[dict[str, Any]]) -> tuple[Slice, ...]:
     return tuple(slices)
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One run's losses."""
+
+    name: str
+    line: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """The losses of several runs on the same axes."""
+
+    curves: tuple[Curve, ...]
+    rounds: tuple[Tick, ...]
+    losses: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def overlay(runs: Sequence[tuple[str, Sequence[int]]]) -> Overlay | None:
+    """Lays out losses [1e-9] by round of runs with their names; None while there are none."""
+    highest_e9 = max((loss for _, losses in runs for loss in losses), default=0)
+    if not highest_e9:
+        return None
+    step = _step(highest_e9 / 1e9 * 1.05)
+    highest = step * math.ceil(highest_e9 / 1e9 * 1.05 / step)
+    last = max(1, *(len(losses) - 1 for _, losses in runs))
+
+    def x(number: float) -> float:
+        return float(round(_LEFT + (WIDTH - _LEFT - _RIGHT) * number / last, 1))
+
+    def y(value: float) -> float:
+        return float(round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - value / highest), 1))
+
+    curves = tuple(
+        Curve(name, " ".join(f"{x(n)},{y(loss / 1e9)}" for n, loss in enumerate(losses)), number)
+        for number, (name, losses) in enumerate(runs)
+    )
+    rounds = tuple(Tick(x(n), str(n)) for n in range(0, last + 1, max(1, math.ceil(last / 8))))
+    ticks = range(round(highest / step) + 1)
+    return Overlay(curves, rounds, tuple(Tick(y(step * n), f"{step * n:.4g}") for n in ticks))
+
+
 RING = 240  # width and height of the drawing
 _RING_RADIUS = 84
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from marketplace.access import Caller
 from marketplace.homes import admin, operator, owner
 from marketplace.runs import views
+from marketplace.runs.compare import compare
+from marketplace.web import charts
 from marketplace.web.callers import CallerOf, MarketOf
+from marketplace.web.fields import Hash
 from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
@@ -32,9 +35,31 @@ async def home(caller: CallerOf) -> Response:
 
 
 @router.get("/runs")
-async def runs(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    shown = await market.database.read(views.list_runs, caller)
-    return page(request, "runs.html", caller, runs=shown)
+async def runs(
+    request: Request, caller: CallerOf, market: MarketOf, project: str = "", tag: str = ""
+) -> Response:
+    known = await market.database.read(views.list_runs, caller)
+    shown = [
+        run
+        for run in known
+        if project in ("", run["note"]["project"]) and (not tag or tag in run["note"]["tags"])
+    ]
+    projects = sorted({run["note"]["project"] for run in known} - {""})
+    return page(
+        request, "runs.html", caller, runs=shown, projects=projects, project=project, tag=tag
+    )
+
+
+@router.get("/comparison")
+async def comparison(
+    request: Request,
+    caller: CallerOf,
+    market: MarketOf,
+    run: Annotated[list[Hash] | None, Query()] = None,
+) -> Response:
+    shown = await market.database.read(compare, caller, run or [])
+    chart = charts.overlay([(each["name"], each["losses_e9"]) for each in shown["runs"]])
+    return page(request, "comparison.html", caller, chart=chart, **shown)
 
 
 @router.get("/admin")

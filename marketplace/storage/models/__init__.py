@@ -20,6 +20,7 @@ from marketplace.storage.models.nodes import (
 )
 from marketplace.storage.models.operations import Operation
 from marketplace.storage.models.people import Challenge, SignIn
+from marketplace.storage.models.runs import RunNote
 
 __all__ = [
     "ADDRESS",
@@ -40,6 +41,7 @@ __all__ = [
     "Operation",
     "Party",
     "Round",
+    "RunNote",
     "SignIn",
     "UsageReport",
 ]

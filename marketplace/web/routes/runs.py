@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from contracts.messages import Claim, from_json
-from marketplace.runs import usage, views
+from marketplace.runs import notes, usage, views
+from marketplace.runs.compare import compare
 from marketplace.runs.requests import read_request
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Label, Signature
@@ -44,6 +45,22 @@ async def create_run(body: NewRun, caller: CallerOf, market: MarketOf) -> dict[s
 async def list_runs(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
     """The runs of the caller's agreements."""
     return await market.database.read(views.list_runs, caller)
+
+
+@router.get("/runs/comparison")
+async def compare_runs(
+    run: Annotated[list[Hash], Query()], caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """Runs side by side: results, and what differs in terms and hyper-parameters."""
+    return await market.database.read(compare, caller, run)
+
+
+@router.put("/runs/{run_id}/note")
+async def write_note(
+    run_id: Hash, body: notes.Note, caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """What the run is about: project, description, tags, hyper-parameters."""
+    return await market.database.write(notes.write, caller, run_id, body, market.clock())
 
 
 @router.get("/runs/{run_id}")
