@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,7 +53,9 @@ class World:
             async with await Chain.connect(self.rpc_url) as chain:
                 return await act(Contracts.at(chain, self.deployment))
 
-        return asyncio.run(connected())
+        # A thread of its own: who drives a browser has a loop running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, connected()).result()
 
 
 def draft(parties: Mapping[str, Signer], sponsor: str, **terms: Any) -> dict[str, Any]:
