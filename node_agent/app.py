@@ -15,6 +15,7 @@ from contracts.keys import load_key
 from contracts.messages import Terms
 from node_agent import lease
 from node_agent.config import Settings
+from node_agent.engine.archive import Archive, keep_rounds_of
 from node_agent.engine.chain import Members, RunChain
 from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
@@ -76,7 +77,9 @@ async def run_agent(settings: Settings) -> None:
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
         check_terms(terms)
-        store = Store(settings.folder / "exchange" / run_id.hex()[:16])
+        short = run_id.hex()[:16]
+        archive = await _archive(settings, contracts, short)
+        store = Store(settings.folder / "exchange" / short, archive)
         await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
 
@@ -141,6 +144,16 @@ async def run_agent(settings: Settings) -> None:
                     lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
                 )
             await asyncio.Event().wait()
+
+
+async def _archive(settings: Settings, contracts: Contracts, run: str) -> Archive:
+    """Where past rounds' files go, and for how long: as long as the agreement lets them matter."""
+    agreement = bytes.fromhex(settings.agreement[2:])
+    keep_s = (await contracts.consortium.bylaws(agreement)).dispute_time
+    keep_bytes = int(settings.archive_gib * 2**30)
+    folder = settings.folder / "archive"
+    await asyncio.to_thread(keep_rounds_of, folder, keep_s, keep_bytes)
+    return Archive(folder / run, keep_s, keep_bytes)
 
 
 @asynccontextmanager
