@@ -76,7 +76,7 @@ class Archive:
             if gone.since_s > oldest_s:
                 log.warning(
                     "No room for the files of %s, which may still be disputed: raise "
-                    "archive_gib to keep them.",
+                    "archive_gb to keep them.",
                     gone.folder.name,
                 )
             self._size -= gone.size
