@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from contracts.messages import Attestation, unpack_shares
+from marketplace.audit.commits import Sealed
 from marketplace.audit.findings import Findings, Step
-from marketplace.audit.merging import Merge, Sealed
+from marketplace.audit.merging import Merge
 from marketplace.audit.money import Money
 from marketplace.audit.records import Records
 from metering.agreement import Measurement, agrees

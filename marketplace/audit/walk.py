@@ -19,8 +19,9 @@ from contracts.messages import (
 from contracts.parties import parties_in
 from contracts.votes import common_part
 from marketplace.audit.artifacts import Artifacts
+from marketplace.audit.commits import Files, Sealed
 from marketplace.audit.findings import Difference, Findings, FirstDifference, Place, Step
-from marketplace.audit.merging import Merge, Merging, Sealed
+from marketplace.audit.merging import Merge, Merging
 from marketplace.audit.money import Money
 from marketplace.audit.records import Records
 from marketplace.audit.rows import Measure, Rows
@@ -74,7 +75,8 @@ class _Walk:
         self.records = records
         self.findings = Findings()
         self.money = Money(records, self.findings)
-        self.merging = Merging(records, self.findings, artifacts)
+        self.files = Files(self.findings, artifacts)
+        self.merging = Merging(records, self.findings, self.files)
         self.rows = Rows(records, self.findings, self.money, measure)
         self.results: dict[int, RoundResult] = {}
         self._opened: events.RoundOpened | None = None
@@ -177,7 +179,7 @@ class _Walk:
         place = sealed.place(Step.MERGE)
         self.findings.same(place, "model at the start", self._base_root, event.merged_root)
         if not is_local(self.records):
-            base = self.merging.file(sealed, Step.MERGE, "", self._base_root, "the initial model")
+            base = self.files.find(sealed, Step.MERGE, "", self._base_root, "the initial model")
             self.rows.check_start(sealed, base)
             self.money.begin(event.loss_after)
 
