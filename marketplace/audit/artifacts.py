@@ -103,7 +103,7 @@ def _rosters(path: Path) -> list[SignedRoster]:
     """What a node noted; nothing where the file is damaged: another node's may be whole."""
     try:
         return [_roster(each) for each in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, KeyError, TypeError, ChainError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ChainError):
         return []
 
 

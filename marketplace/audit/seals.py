@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.abi import interface
+from contracts.abi import called
 from contracts.consortium import Registration
 from contracts.errors import MessageError
 from contracts.events import RowCounted, Sealed
@@ -17,7 +17,6 @@ from marketplace.audit.findings import Findings, Place, Step
 from marketplace.audit.records import Posted, Records
 
 _SIGNATURE_BYTES = 65
-_SELECTOR_BYTES = 4
 _LOCAL_METERING = 3
 
 
@@ -60,13 +59,10 @@ class Members:
 
 def decode(posted: Posted, training: str) -> Seal | None:
     """Read a transaction; None if it went to another contract, which then called the referee."""
-    data = posted.data
-    functions = interface(Training.NAME).functions
-    names = {functions[name].selector: name for name in ("seal", "sealLocal", "addRows")}
-    name = names.get(data[:_SELECTOR_BYTES])
-    if posted.to != training or name is None:
+    call = called(Training.NAME, posted.data) if posted.to == training else None
+    if call is None:
         return None
-    values = functions[name].inputs.decode(data[_SELECTOR_BYTES:])
+    name, values = call
     if name == "seal":
         attestation, signers, signatures = from_abi(Attestation, values[0]), values[1], values[2]
         cut = _cut(signatures, len(signers))
@@ -74,6 +70,8 @@ def decode(posted: Posted, training: str) -> Seal | None:
         return Seal(attestation, tuple(votes), ())
     if name == "addRows":
         return Seal(None, (), _votes(from_abi(Attestation, values[0]), from_abi(Votes, values[1])))
+    if name != "sealLocal":
+        return None
     attestation = from_abi(Attestation, values[0])
     late = _votes(from_abi(Attestation, values[2]), from_abi(Votes, values[3]))
     return Seal(attestation, _votes(attestation, from_abi(Votes, values[1])), late)

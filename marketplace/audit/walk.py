@@ -147,6 +147,7 @@ class _Walk:
         self._members[event.round] = Members.of(self.records, event.snapshot_version, event.active)
 
     def _row(self, event: events.RowCounted) -> None:
+        self._known(event, event.round)
         check_rows(self.records, self.findings, event, self._members[event.round])
         self._reports[event.round].append(event)
 
@@ -214,7 +215,15 @@ class _Walk:
         self._rosters[number] = listed
         self.findings.done(Step.ROW)
 
+    def _known(self, event: events.Event, number: int, *, is_sealed: bool = False) -> None:
+        """Is it about a round that was opened, or even sealed, before?"""
+        if number not in (self.results if is_sealed else self._members):
+            place = Place(step=Step.OPENING, round=number, transaction=event.transaction)
+            what = f"the round of {type(event).__name__}"
+            self.findings.differ(place, what, "one that came before", "none")
+
     def _settle(self, event: events.Settled) -> None:
+        self._known(event, event.round, is_sealed=True)
         roster = self._rosters.get(event.round, parties_in(self._members[event.round].active))
         credited = self.money.settle_local(event, roster, self._reports[event.round])
         self.results[event.round].credited_wei = dict(credited)

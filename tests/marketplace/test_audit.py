@@ -220,6 +220,26 @@ def test_a_forged_signature_is_found(played: Played) -> None:
     assert "key that signed for spiffe://" in answer["difference"]["what"]
 
 
+def test_a_transaction_that_is_no_seal_is_found(played: Played) -> None:
+    def garble(records: dict[str, Any]) -> None:
+        posted = records["posted"][event_of(records, "Sealed", 2)["transaction"]]
+        posted["data"] = posted["data"][:74]
+
+    difference = audited(played, records=tampered(played, garble))["difference"]
+    assert (difference["round"], difference["step"]) == (2, "seal")
+    assert "these are no arguments of seal" in difference["found"]
+
+
+def test_a_seal_through_another_contract_cannot_be_checked_and_is_said_so(played: Played) -> None:
+    def forward(records: dict[str, Any]) -> None:
+        posted = records["posted"][event_of(records, "Sealed", 2)["transaction"]]
+        posted["to"] = records["deployment"]["token"]
+
+    answer = audited(played, played.nodes, records=tampered(played, forward))
+    (gap,) = answer["not_recomputed"]
+    assert (answer["verdict"], gap["round"], gap["step"]) == ("incomplete", 2, "seal")
+
+
 @pytest.mark.parametrize("kind", ["Claimed", "Refunded", "Credited"])
 def test_one_wei_more_than_is_due_is_found(played: Played, kind: str) -> None:
     def take(records: dict[str, Any]) -> None:
