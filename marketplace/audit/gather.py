@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
-from contracts.chain import Chain
+from contracts.chain import Block, Chain
 from contracts.deployment import Contracts, Deployment
 from contracts.events import (
+    AgreementAmended,
     Claimed,
     Event,
     Funded,
@@ -20,6 +22,7 @@ from contracts.events import (
     logs,
 )
 from contracts.kinds import checksum_address
+from contracts.messages import Party
 from marketplace.audit.records import Posted, Records
 from marketplace.errors import InvalidInput, NotFound, Unavailable
 
@@ -49,8 +52,8 @@ async def gather(rpc_url: str, deployment: Deployment, run: str, *, from_block: 
             raise Unavailable(f"the chain has no block {last}", hint="try again")
         everything = await logs(chain, deployment, from_block, last)
         run_id = _run_id(everything, run)
-        events = _of_run(everything, run_id)
-        return await _records(contracts, block.number, block.hash, run_id, events)
+        records = await _records(contracts, block, run_id, _of_run(everything, run_id))
+        return replace(records, parties=await _parties(contracts, everything, records))
 
 
 def _run_id(events: Sequence[Event], run: str) -> bytes:
@@ -78,9 +81,25 @@ def _of_run(events: Sequence[Event], run_id: bytes) -> tuple[Event, ...]:
     )
 
 
+async def _parties(
+    contracts: Contracts, events: Sequence[Event], records: Records
+) -> tuple[Party, ...]:
+    """The parties as they were when the run was created; those that joined later as they are now.
+
+    Only where the agreement was amended since is the chain asked for an old state.
+    """
+    created = next(e.block for e in records.events if isinstance(e, RunCreated))
+    amendments = (event for event in events if isinstance(event, AgreementAmended))
+    if not any(e.agreement == records.agreement and e.block > created for e in amendments):
+        return records.parties
+    first = await contracts.consortium.at_block(created).parties(records.agreement)
+    return (*first, *records.parties[len(first) :])
+
+
 async def _records(
-    contracts: Contracts, block: int, block_hash: str, run_id: bytes, events: tuple[Event, ...]
+    contracts: Contracts, at: Block, run_id: bytes, events: tuple[Event, ...]
 ) -> Records:
+    block = at.number
     training, rewards = contracts.training.at_block(block), contracts.rewards.at_block(block)
     consortium = contracts.consortium.at_block(block)
     run = await training.run(run_id)
@@ -111,7 +130,7 @@ async def _records(
     return Records(
         deployment=contracts.deployment,
         block=block,
-        block_hash=block_hash,
+        block_hash=at.hash,
         run_id=run_id,
         agreement=run.agreement,
         terms=terms,

@@ -39,7 +39,7 @@ class Records:
         run_id: of the run.
         agreement: it belongs to.
         terms: those in force when the run was created.
-        parties: of the agreement, by their numbers.
+        parties: of the agreement, by their numbers, as they were when the run was created.
         registrations: every one ever made, by their numbers.
         snapshots: version to root, of those that rounds were opened with.
         events: those of the run, and what else moved tokens in its transactions, in the order of

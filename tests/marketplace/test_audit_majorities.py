@@ -160,3 +160,18 @@ async def test_a_round_that_was_opened_again_is_followed(found: Found) -> None:
     await run.seal({n: replace(honest, shares=_THIRDS) for n in run.keys})
     answer = await run.audited()
     assert (answer["verdict"], answer["recomputed"]["opening"]) == ("same", 4)
+
+
+async def test_an_amendment_of_weights_does_not_touch_a_run_that_goes_on(found: Found) -> None:
+    run = await found(metering=EQUAL)
+    alliance, consortium = run.alliance, run.contracts.consortium
+    heavy = tuple(
+        replace(party, weight=n + 1) for n, party in enumerate(alliance.agreement.parties)
+    )
+    amended = replace(alliance.agreement, previous=alliance.id, version=2, parties=heavy)
+    signatures = [m.sign(consortium.domain, amended, wallet) for wallet in alliance.wallets]
+    await consortium.activate(amended, signatures, signer=alliance.relayer)
+    honest = await run.exchange({0: 0.1, 1: 0.2, 2: 0.3})
+    await run.seal(dict.fromkeys(run.keys, replace(honest, shares=_THIRDS)))
+    answer = await run.audited()
+    assert (answer["verdict"], answer["rounds"][1]["merged"]) == ("same", True), answer
