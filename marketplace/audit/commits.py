@@ -15,6 +15,7 @@ from contracts.messages import (
     unpack_rejects,
     updates_root,
 )
+from contracts.parties import parties_in
 from marketplace.audit.artifacts import Altered, Artifacts, Commit, SignedRoster
 from marketplace.audit.findings import Findings, Place, Step
 from marketplace.audit.records import Records
@@ -122,6 +123,9 @@ class Commits:
             self._of_this_round(sealed, own, "commit", update)
             self._findings.same(own, "node of the commit", commit.registration, update.registration)
             self._signed(sealed, own, "commit", update, commit.registration, commit.signature)
+            party = sealed.members.nodes[commit.registration].party
+            if party not in parties_in(sealed.members.active):
+                self._findings.differ(own, "its part in the round", "none: it was away", "a commit")
             if update.samples < self._records.terms.min_samples:
                 least = f"{self._records.terms.min_samples} or more"
                 self._findings.differ(own, "samples", least, str(update.samples))

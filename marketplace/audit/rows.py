@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -16,12 +17,14 @@ from marketplace.audit.money import Money
 from marketplace.audit.records import Records
 from metering.agreement import Measurement, agrees
 from metering.contribution import GAP_LIMIT, GAUSS_LEGENDRE, efficiency_gap
-from metering.fixed import metric_to_fixed, to_fixed
+from metering.fixed import LOSS_LIMIT_E9, METRIC_LIMIT_E9, SCALE, metric_to_fixed, to_fixed
 from metering.split import VOID, Row, equal_row, metered_row, organization_scores, size_row
+from node_agent.errors import NodeError
 from node_agent.parameters.format import ParameterFile
 from node_agent.scoring import dots
 
-EQUAL, SIZE, COMMON = 0, 1, 2
+_SIZE, _COMMON = 1, 2
+_WITHIN = 1 - 1e-9  # of the largest number that fits: floats that large are coarse
 _REFUSALS_BEFORE_VOID = 2
 
 
@@ -74,8 +77,8 @@ class Rows:
             listed = [party for party, _ in row]
             self._findings.same(place, "parties in the row", roster, listed)
         metering = self._records.terms.metering
-        if metering != COMMON or len(roster) == 2:
-            expected = self._unmetered(merge) if metering == SIZE else equal_row(merge.parties)
+        if metering != _COMMON or len(roster) == 2:
+            expected = self._unmetered(merge) if metering == _SIZE else equal_row(merge.parties)
             self._findings.same(place, "shares", _shown(expected), _shown(row))
         elif self._measure is None:
             self._findings.done(Step.ROW)
@@ -87,7 +90,7 @@ class Rows:
 
     def check_start(self, sealed: Sealed, base: Path | None) -> None:
         """Round 0: hold the loss that everything is counted from to the agreed measurement."""
-        if self._measure is None or self._records.terms.metering != COMMON:
+        if self._measure is None or self._records.terms.metering != _COMMON:
             return
         if base is None:
             reason = f"no artifacts hold the initial model {sealed.base_root.hex()}"
@@ -112,14 +115,18 @@ class Rows:
             )
             self._findings.gap(place, reason)
             return False
-        measured, phi = self._scores(merge, merge.base, merge.merged, merge.coefficients)
-        scored = all(map(math.isfinite, phi))
+        try:
+            measured, phi = self._scores(merge, merge.base, merge.merged, merge.coefficients)
+        except NodeError as error:
+            self._findings.gap(place, f"the measurement cannot be used: {error}")
+            return False
+        scored = bool(phi) and all(map(math.isfinite, phi))
         row = metered_row(organization_scores(phi, merge.parties)) if scored else VOID
         self._agrees(sealed, measured, row)
         return True
 
     def _scores(
-        self, merge: Merge, base: Path, merged: Path, coefficients: Sequence[float | object]
+        self, merge: Merge, base: Path, merged: Path, coefficients: Sequence[Fraction]
     ) -> tuple[Measured, list[float]]:
         """Aumann-Shapley scores: three points, five or seven where they miss by more than 1 %."""
         assert self._measure is not None
@@ -127,9 +134,11 @@ class Rows:
         with tempfile.TemporaryDirectory(prefix="swarm-audit-") as scratch:
             gradient = Path(scratch) / "gradient.safetensors"
             for points in (GAUSS_LEGENDRE[count] for count in sorted(GAUSS_LEGENDRE)):
-                measured = self._measure(base, merged, points, gradient)
+                measured, phi = self._measure(base, merged, points, gradient), []
+                if not math.isfinite(measured.loss_before - measured.loss_after):
+                    break
                 products = dots(ParameterFile.open(gradient), ParameterFile.open(base), updates)
-                phi = [-float(c) * d for c, d in zip(coefficients, products, strict=True)]  # type: ignore[arg-type] # Fractions
+                phi = [-float(c) * d for c, d in zip(coefficients, products, strict=True)]
                 gap = efficiency_gap(phi, measured.loss_before, measured.loss_after)
                 if not gap > GAP_LIMIT:
                     break
@@ -139,9 +148,9 @@ class Rows:
         """Hold the signed row to one's own by the tolerance that nodes sign by."""
         attestation = sealed.attestation
         mine = Measurement(
-            to_fixed(measured.loss_before),
-            to_fixed(measured.loss_after),
-            metric_to_fixed(measured.metric),
+            _loss_e9(measured.loss_before),
+            _loss_e9(measured.loss_after),
+            _metric_e9(measured.metric),
             row,
         )
         difference = agrees(
@@ -161,6 +170,17 @@ class Rows:
                 f"{difference.mine} ± {difference.allowed}",
                 str(difference.proposed),
             )
+
+
+def _loss_e9(loss: float) -> int:
+    """As a node attests it: a diverged model has the worst loss there is."""
+    fits = math.isfinite(loss) and loss <= LOSS_LIMIT_E9 / SCALE * _WITHIN
+    return to_fixed(loss) if fits else LOSS_LIMIT_E9
+
+
+def _metric_e9(metric: float) -> int:
+    limit = METRIC_LIMIT_E9 / SCALE * _WITHIN
+    return metric_to_fixed(max(-limit, min(limit, metric)) if math.isfinite(metric) else 0.0)
 
 
 def _measurement(attestation: Attestation) -> Measurement:
