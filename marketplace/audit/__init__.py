@@ -4,7 +4,7 @@
 
 from the chain and the nodes' files alone; the marketplace's database is not asked. `records` is
 what the chain has of a run, `artifacts` are the files; `walk` goes through the records in the order
-of the chain and holds each to what it must be by `opening`, `seals`, `merging`, `rows` and `money`,
+of the chain and holds each to what it must be by `seals`, `commits`, `merging`, `rows` and `money`,
 and stops at the first that is not; `retrain` adds what sites were worth to whole trainings.
 
 The merge rules and the file format are the nodes' own code (`node_agent.merge`,
