@@ -22,6 +22,18 @@ ACTIONS = frozenset(
 )
 
 
+# Of seals, all refusals count for themselves: each kind of seal checks with its own code.
+SEALS = frozenset(
+    f"{seal}: {error}"
+    for seal in ("seal", "seal local")
+    for error in (
+        *("Training_WrongState", "Training_OtherMetering", "Training_WrongRound"),
+        *("Training_WrongPrev", "Training_NoQuorum", "Training_BadShares"),
+        "Consortium_NotAMember",
+    )
+)
+
+
 def refusals() -> frozenset[str]:
     """Every error that the model expects anywhere, from its own text."""
     model = Path(__file__).parent.glob("*.py")
@@ -32,4 +44,4 @@ def refusals() -> frozenset[str]:
 def missing(reached: Counter[str]) -> set[str]:
     """What was not reached: actions that succeeded, errors, and turns that the model took."""
     refused = {each.partition(": ")[2] for each in reached if each not in MARKS}
-    return (ACTIONS | MARKS) - reached.keys() | refusals() - refused
+    return (ACTIONS | MARKS | SEALS) - reached.keys() | refusals() - refused

@@ -38,7 +38,9 @@ class ByTheBook(Choices):
         row = equal_row(sorted(run.active)) if run.round and not void else ()
         if not run.round and self.seldom(data, "pay for nothing", 6):
             row = equal_row(sorted(run.active))
-        if run.round and row and self.seldom(data, "more for one", 4):
+        if row and self.seldom(data, "something for all", 4):  # counted or not
+            row = equal_row(self.acts.world.who.parties)
+        elif run.round and row and self.seldom(data, "more for one", 4):
             row = metered_row({party: party + 1.0 for party in run.active})
         struck = run.round and signers and self.seldom(data, "struck", 3)
         rejects = ((signers[-1], NOT_FINITE),) if struck else ()
@@ -53,7 +55,7 @@ class ByTheBook(Choices):
             roster.pop()
         row = tuple((each, 0) for each in roster) if run.round else ()
         rows = dict.fromkeys(signers, Measured(BEFORE_E9, after, 0, row))
-        absent = data.draw(st.integers(0, 3), "absent")
+        absent = data.draw(st.integers(0, 4), "absent")
         if absent == 3 and signers:
             rows[signers[-1]] = Measured(BEFORE_E9, NO_DATA, 0, row)
         elif absent and signers and len(signers) == len(run.active):

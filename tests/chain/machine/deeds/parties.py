@@ -109,12 +109,12 @@ class PartyDeeds(ByTheBook):
             self.do(self.acts.decide(Action.TERMINATE, 0, self.voters(data)))
         if not self.acts.world.who.over(self.acts.world.now):
             return
-        first = data.draw(st.integers(0, 4), "in the end")
+        first = data.draw(st.integers(0, 5), "in the end")
         if first == 0:
             self.do(self.acts.reopen(run_id))
         elif first == 1:
             self.do(self.acts.leave(self.party(data)))
-        elif first < 4:
+        elif first < 5:
             self.play_one(data, run_id)
         self.do(self.acts.close(run_id))
 

@@ -24,7 +24,7 @@ class RoundDeeds(ByTheBook):
     def create_run(self, data: st.DataObject) -> None:
         """Starts anew under a name that is known, or beside it; both are played, and paid out."""
         name = data.draw(st.sampled_from(("first", "second")), "name")
-        ahead = self.seldom(data, "ahead", 6)
+        ahead = self.seldom(data, "ahead", 4)
         generation = len(self.acts.world.named.get(name, ())) + 1 + ahead
         party = self.party(data)
         if not self.do(self.acts.create_run(party, name, generation)):
@@ -42,7 +42,7 @@ class RoundDeeds(ByTheBook):
         amount_wei = data.draw(st.sampled_from((10**9 + 7, 1)), "wei")
         self.do(self.acts.fund(self.pick_run(data, State.OPEN), amount_wei))
 
-    @deed(often=3)
+    @deed(often=4)
     def seal(self, data: st.DataObject) -> None:
         run_id = self.pick_run(data, State.OPEN)
         for _ in range(data.draw(st.integers(1, 2), "times")):
