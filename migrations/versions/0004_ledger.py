@@ -153,7 +153,9 @@ def _sqlite_triggers() -> list[str]:
     for limb in reversed(range(1, limbs)):
         higher = [f"l{each}" for each in range(limb - 1)]
         higher.append(f"l{limb - 1} + l{limb} / {base} AS l{limb - 1}")
-        query = f"SELECT n, odd + (l{limb} % {base} <> 0) AS odd, {', '.join(higher)} FROM ({query})"
+        query = (
+            f"SELECT n, odd + (l{limb} % {base} <> 0) AS odd, {', '.join(higher)} FROM ({query})"
+        )
     kept = [
         f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END"

@@ -67,7 +67,9 @@ def upgrade() -> None:
             ["announcement"], ["announcements.number"], "fk_deliveries_announcement"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
-        sa.UniqueConstraint("webhook_id", "announcement", name="uq_deliveries_webhook_id_announcement"),
+        sa.UniqueConstraint(
+            "webhook_id", "announcement", name="uq_deliveries_webhook_id_announcement"
+        ),
     )
     op.create_index("ix_deliveries_webhook_id", "deliveries", ["webhook_id"])
     op.create_index("ix_deliveries_state", "deliveries", ["state"])
