@@ -23,9 +23,10 @@ from marketplace.identity import authority as authorities
 from marketplace.identity import leases
 from marketplace.identity.authority import Authority
 from marketplace.identity.leases import LeaseSigner
-from marketplace.money import envelope
+from marketplace.money import envelope, webhooks
 from marketplace.money.announcements import Notices
 from marketplace.money.statements import Statements, reference_of
+from marketplace.money.webhooks import Webhooks
 from marketplace.nodes.enrollment import Enrollments
 from marketplace.runs.requests import RunRequests
 from marketplace.settings import RELAYER_KEY_FILE, Settings
@@ -52,6 +53,7 @@ class Market:
     relayer: Relayer
     statements: Statements
     notices: Notices
+    webhooks: Webhooks
     tls: ServerTls
     admins: frozenset[str]
     clock: Callable[[], int]
@@ -123,6 +125,14 @@ class Market:
                 ),
             ),
             notices=notices,
+            webhooks=Webhooks(
+                database,
+                deployment.chain_id,
+                webhooks.load_or_create_key(folder),
+                notices,
+                clock,
+                may_reach_private=settings.webhooks_may_reach_private_networks,
+            ),
             tls=ServerTls(authority, _names(settings), folder, svid_lifetime_s, clock),
             admins=admins,
             clock=clock,

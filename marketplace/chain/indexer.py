@@ -13,6 +13,7 @@ from contracts import Contracts, events
 from contracts.deployment import Deployment
 from contracts.errors import ChainError
 from marketplace.chain import books, details, projections
+from marketplace.chain.locks import lock
 from marketplace.chain.outbox import CONFIRMED, SENT
 from marketplace.chain.records import Record, matters, record_of
 from marketplace.chain.trouble import Trouble
@@ -26,8 +27,6 @@ from marketplace.storage.models import Cursor, Event, Operation
 _LOG = logging.getLogger(__name__)
 # Blocks read and stored in one go: what a crash makes us read again.
 _CHUNK_BLOCKS = 2_000
-# Any number that no other program on the database takes for its advisory locks.
-_LOCK = 0x5157
 
 
 class Indexer:
@@ -147,15 +146,6 @@ def _cursor(session: Session, chain_id: int) -> tuple[int, str] | None:
 def _blocks(session: Session, chain_id: int) -> Sequence[tuple[int, str]]:
     query = sa.select(Event.block, Event.block_hash).where(Event.chain_id == chain_id)
     return [(row[0], row[1]) for row in session.execute(query.distinct().order_by(Event.block))]
-
-
-def lock(session: Session, chain_id: int) -> None:
-    """Has one process at a time write what comes from this chain, until the transaction ends.
-
-    SQLite has one writer anyway.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, chain_id % 2**31)))
 
 
 def _store(

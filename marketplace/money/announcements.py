@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
 from marketplace.chain import books
+from marketplace.chain.locks import lock
 from marketplace.chain.records import Record
 from marketplace.clock import iso
 from marketplace.identity.secrets import new_id
@@ -104,12 +105,13 @@ def announce(session: Session, transaction: Sequence[Record], notices: Notices) 
                 _write(session, news, record, notices)
 
 
-def sweep(session: Session, now_s: int, notices: Notices) -> int:
+def sweep(session: Session, chain_id: int, now_s: int, notices: Notices) -> int:
     """Announces what time alone brings up: open runs whose agreement is about to be over.
 
     Returns:
         How many announcements that were.
     """
+    lock(session, chain_id)
     over = sa.select(Event.run_id).where(Event.kind.in_(_OVER))
     query = sa.select(Event).where(Event.kind == "RunCreated", Event.run_id.not_in(over))
     told = 0
@@ -246,7 +248,7 @@ def _low_budget(session: Session, credited: Record, notices: Notices) -> Iterato
 def _last_rounds(session: Session, sealed: Record, notices: Notices) -> Iterator[_News]:
     created = _created(session, sealed.run_id)
     left = int(created.data["terms"]["max_rounds"]) - sealed.number("round")
-    if left > notices.rounds:
+    if left > notices.rounds or sealed.number("round") == 0:  # a short run has only begun
         return
     yield _News(
         key=f"run-ending:{sealed.run_id}:rounds",

@@ -161,7 +161,7 @@ def _summary_row(
     paper.cell(70, 7, title, fill=strong)
     reference = statement.reference
     width = 78 if reference is not None else 108
-    paper.cell(width, 7, f"{tokens(wei)} tokens", align="R", fill=strong)
+    paper.cell(width, 7, f"{tokens(wei, 18)} tokens", align="R", fill=strong)
     if reference is not None:
         paper.ink(_SOFT, 8)
         worth = f"{reference.currency} {reference.worth(wei)}"
@@ -183,7 +183,7 @@ def _rounds(paper: _Paper, statement: Statement, run_names: Mapping[str, str]) -
         paper.text_line(run, 4)
         _column_titles(paper)
         for line in lines:
-            if paper.get_y() > paper.h - 34:
+            if paper.get_y() > paper.h - 28:
                 paper.add_page()
                 _column_titles(paper)
             _round(paper, line)
@@ -226,7 +226,7 @@ def _movements(paper: _Paper, movements: Sequence[Movement], run_names: Mapping[
         return
     paper.heading("Other movements")
     for moved in movements:
-        if paper.get_y() > paper.h - 34:
+        if paper.get_y() > paper.h - 28:
             paper.add_page()
         paper.ink(_INK, 8.5)
         name = _latin(run_names.get(moved.run, moved.run[:10]))
@@ -281,11 +281,11 @@ def _foot(paper: _Paper, envelope: Envelope) -> None:
     )
 
 
-def tokens(wei: int) -> str:
-    """An amount in whole tokens, all digits that it has and at least two decimals."""
+def tokens(wei: int, decimals: int = 2) -> str:
+    """An amount in whole tokens, exact: all digits that it has, and at least so many decimals."""
     exact = Decimal(wei).scaleb(-_WEI_DECIMALS)
-    whole, _, decimals = f"{exact:,.18f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0'):0<2}"
+    whole, _, digits = f"{exact:,.18f}".partition(".")
+    return f"{whole}.{digits.rstrip('0'):0<{decimals}}"
 
 
 def _percent(bips: int | None) -> str:
