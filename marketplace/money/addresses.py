@@ -19,8 +19,6 @@ _PORTS: Final = {"https": 443, "http": 80}
 class AddressRefused(InvalidInput):
     """A URL that no request is sent to."""
 
-    code = "address-refused"
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
