@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.errors import MarketError
-from marketplace.storage.ledger import LedgerBalance, LedgerEntry, LedgerPosting
+from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry, LedgerPosting
 from metering.errors import MeteringError
 from metering.ledger import Account, Entry, Fact, Place, Posting, rate
 

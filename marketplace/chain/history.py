@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.chain.facts import Rows, row_of
-from marketplace.storage.ledger import RoundRow
 from marketplace.storage.models import Event, Round
+from marketplace.storage.models.ledger import RoundRow
 
 _TEXTS = ("AgreementActivated", "AgreementAmended")
 

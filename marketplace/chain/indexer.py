@@ -21,8 +21,8 @@ from marketplace.errors import MarketError
 from marketplace.money import announcements
 from marketplace.money.announcements import Notices
 from marketplace.storage.database import Database
-from marketplace.storage.ledger import Block
 from marketplace.storage.models import Cursor, Event, Operation
+from marketplace.storage.models.ledger import Block
 
 _LOG = logging.getLogger(__name__)
 # Blocks read and stored in one go: what a crash makes us read again.

@@ -15,8 +15,8 @@ from marketplace.chain.facts import by_transaction, facts_of, row_of
 from marketplace.chain.history import IndexedHistory
 from marketplace.chain.records import Record
 from marketplace.money import announcements
-from marketplace.storage.ledger import Block, RoundRow
 from marketplace.storage.models import Credit, Event, Round
+from marketplace.storage.models.ledger import Block, RoundRow
 from metering.ledger import Account, Credited, credited_wei
 
 __all__ = ["LedgerMismatch", "store"]

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from marketplace.chain import books
 from marketplace.chain.records import plain
-from marketplace.storage.announcements import Announcement
-from marketplace.storage.ledger import Block, LedgerBalance, RoundRow
 from marketplace.storage.models import Agreement, Credit, Cursor, Event, Party, Round
+from marketplace.storage.models.announcements import Announcement
+from marketplace.storage.models.ledger import Block, LedgerBalance, RoundRow
 
 _ZERO_ADDRESS: Final = "0x" + "00" * 20
 # Numbers that a database gives out as it goes; places on the chain say the same.

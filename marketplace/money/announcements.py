@@ -21,8 +21,8 @@ from marketplace.chain.locks import lock
 from marketplace.chain.records import Record
 from marketplace.clock import iso
 from marketplace.identity.secrets import new_id
-from marketplace.storage.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.models import Event, Party
+from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 from metering.ledger import Account, Kind
 
 KINDS: Final = (

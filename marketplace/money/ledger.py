@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.storage.ledger import LedgerEntry, LedgerPosting
+from marketplace.storage.models.ledger import LedgerEntry, LedgerPosting
 
 MOST_AT_ONCE: Final = 200
 

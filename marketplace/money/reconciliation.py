@@ -15,8 +15,8 @@ from contracts.deployment import Deployment
 from marketplace.chain import books
 from marketplace.errors import Conflict, Unavailable
 from marketplace.storage.database import Database
-from marketplace.storage.ledger import LedgerEntry
 from marketplace.storage.models import Cursor, Event
+from marketplace.storage.models.ledger import LedgerEntry
 from metering.ledger import (
     HOLDERS,
     Account,

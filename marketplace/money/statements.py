@@ -20,8 +20,8 @@ from marketplace.money.holders import Seat, holder_of, seats_held, seats_of
 from marketplace.money.periods import Span, blocks_of
 from marketplace.money.reading import OF_AGREEMENTS, OF_RUNS, read
 from marketplace.storage.database import Database
-from marketplace.storage.ledger import Block
 from marketplace.storage.models import Event, UsageReport
+from marketplace.storage.models.ledger import Block
 from metering.errors import MeteringError
 from metering.statement import Period, Reference, draw_up
 

@@ -35,8 +35,8 @@ from marketplace.errors import Conflict, InvalidInput, NotFound
 from marketplace.identity.secrets import new_id, new_secret
 from marketplace.money import announcements
 from marketplace.money.addresses import AddressRefused, resolve
-from marketplace.storage.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.database import Database
+from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 
 _LOG = logging.getLogger(__name__)
 KEY_FILE: Final = "webhook.key"

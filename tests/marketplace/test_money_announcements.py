@@ -25,7 +25,7 @@ from marketplace.money import announcements, webhooks
 from marketplace.money.addresses import resolve
 from marketplace.money.announcements import list_announcements
 from marketplace.money.webhooks import PAUSES_S, Webhooks
-from marketplace.storage.announcements import Announcement, Delivery
+from marketplace.storage.models.announcements import Announcement, Delivery
 from tests.marketplace.economy import Economy, founded, opened
 from tests.marketplace.receiver import Received, Receiver
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
-from marketplace.storage.ledger import LedgerEntry, LedgerPosting
+from marketplace.storage.models.ledger import LedgerEntry, LedgerPosting
 from tests.marketplace.postgres import server
 
 HUGE_WEI = 2**250

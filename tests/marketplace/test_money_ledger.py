@@ -15,8 +15,8 @@ from contracts.embedded import EmbeddedChain
 from marketplace.app import Market
 from marketplace.chain import books
 from marketplace.money import reconciliation
-from marketplace.storage.ledger import LedgerBalance, LedgerEntry
 from marketplace.storage.models import Credit, Event
+from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry
 from metering.ledger import Account, Kind
 from tests.marketplace.economy import LOCAL, TOKEN_WEI, Economy, founded, opened, opinion
 

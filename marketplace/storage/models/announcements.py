@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.storage.models import ADDRESS, HASH, TOKEN, Base
+from marketplace.storage.models.base import ADDRESS, HASH, TOKEN, Base
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from marketplace.storage.models import HASH, Base
+from marketplace.storage.models.base import HASH, Base
 from marketplace.storage.types import SignedWei
 
 ACCOUNT = sa.String(160)
