@@ -12,9 +12,12 @@ from sqlalchemy.orm import Session
 
 from contracts import messages as m
 from contracts.embedded import EmbeddedChain
+from marketplace.access import Caller
 from marketplace.app import Market
 from marketplace.chain import books
+from marketplace.chain.rebuild import restore_agreements
 from marketplace.money import reconciliation
+from marketplace.runs.readmodel import run_seen
 from marketplace.storage.models import Credit, Event
 from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry
 from metering.ledger import Account, Kind
@@ -148,6 +151,16 @@ async def test_rows_of_local_metering_are_settled_to_the_wei(
     for party in everyone:
         account = await market.contracts.rewards.account(economy.run, party)
         assert account.accrued == sum(wei for _, who, wei in found if who == party)
+
+    def vested(session: Session) -> tuple[int, int]:
+        restore_agreements(session)
+        history = run_seen(session, Caller(None, sees_all=True), economy.run_id)
+        return history.vested_wei, history.credited_wei
+
+    pool = await market.contracts.rewards.pool(economy.run)
+    shown = await market.database.read(vested)
+    assert shown[1] == pool.credited
+    assert 0 <= shown[0] - pool.credited < 4  # what rounding left
 
 
 async def test_a_reorganization_is_answered_by_reversals(
