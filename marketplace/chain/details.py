@@ -27,8 +27,8 @@ async def complete(contracts: Contracts, records: Iterable[Record]) -> list[Reco
 
     `AgreementActivated` and `AgreementAmended` get `members` (organization, wallet, weight of each
     party), `penalty_recipient`, and `message`: all that was signed, or None if the transaction does
-    not show it. `RunCreated` gets `terms`. `Settled` that paid gets `roster`, a set of parties as
-    in `contracts.parties`, if no row tells it.
+    not show it. `RunCreated` gets `terms`. `Sealed` under local metering gets `roster`, a set of
+    parties as in `contracts.parties`, if no row that counted tells it.
 
     Raises:
         ChainError: the chain does not answer.

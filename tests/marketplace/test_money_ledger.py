@@ -134,7 +134,12 @@ async def test_rows_of_local_metering_are_settled_to_the_wei(
     rows[0] = m.pack_shares(((0, 0), (1, 5000), (2, 2000), (3, 1000)))
     await economy.seal_local({party: (0.7, 0.61 - party / 100) for party in (0, 1, 2)}, rows)
     await agrees(market)
-    await economy.seal_local(dict.fromkeys(everyone, (0.6, 0.5)), rows)
+    # Late money vests at once; of this round's roster, the only organization says nothing.
+    await economy.fund(500 * TOKEN_WEI)
+    about_another = m.pack_shares(((3, 0),))
+    await economy.seal_local(
+        dict.fromkeys((0, 1, 2), (0.6, 0.5)), dict.fromkeys(everyone, about_another)
+    )
     await agrees(market)
     await economy.seal_local(dict.fromkeys(everyone, (0.5, 0.45)), rows)
     await market.contracts.training.settle(economy.run, signer=embedded.deployer)

@@ -23,7 +23,7 @@ from marketplace.app import Market
 from marketplace.money.envelope import Envelope, StatementSigner
 from marketplace.money.paper import to_pdf
 from marketplace.money.periods import parse_span
-from marketplace.money.statements import Issued
+from marketplace.money.statements import Issued, reference_of
 from marketplace.money.verification import Verdict, verify
 from metering.statement import Statement, to_csv
 from tests.marketplace.economy import ADMIN, LOCAL, TOKEN_WEI, Economy, founded, opened, opinion
@@ -272,3 +272,55 @@ async def test_a_file_that_an_editor_touched_is_refused(
     data = (await issued(market)).envelope.to_bytes()
     with pytest.raises(errors.InvalidInput, match="form in which it was issued"):
         Envelope.parse(json.dumps(json.loads(data), indent=2).encode())
+
+
+async def test_who_joins_by_an_amendment_or_moves_to_another_wallet_stays_the_same_organization(
+    market: Market, embedded: EmbeddedChain
+) -> None:
+    contracts, treasury = market.contracts, embedded.deployer
+    economy = await Economy.of(contracts, treasury, max_rounds=9)
+    alliance, newcomer, moved = economy.alliance, new_key(), new_key()
+    amended = replace(
+        alliance.agreement,
+        previous=alliance.id,
+        version=2,
+        parties=(*alliance.agreement.parties, m.Party("clinic-d", newcomer.address, 1)),
+    )
+    domain = contracts.consortium.domain
+    signatures = [m.sign(domain, amended, each) for each in (*alliance.wallets, newcomer)]
+    await contracts.consortium.activate(amended, signatures, signer=treasury)
+    await economy.start()
+    await economy.seal(0.7)
+    await economy.seal(0.6, {0: 5000, 1: 2500, 2: 2500})
+    await economy.claim(0)
+    move = m.Move(alliance.id, 0, moved.address, 0, 2**40)
+    council = contracts.council
+    await council.move_wallet(
+        move,
+        m.sign(council.domain, move, alliance.wallets[0]),
+        m.sign(council.domain, move, moved),
+        signer=treasury,
+    )
+    await economy.seal(0.5, {0: 5000, 1: 2500, 2: 2500})
+    await market.indexer.catch_up()
+    for wallet, name, rounds in ((moved, "hospital-a", 2), (newcomer, "clinic-d", 2)):
+        found = await market.statements.issue(Caller(wallet.address), name, ALWAYS)
+        lines = [each for each in found.envelope.statement.lines if each.run == economy.run_id]
+        assert len(lines) == rounds
+        assert (await checked(embedded, found.envelope)).holds
+        newest = replace(found.envelope, wallet=wallet.address)
+        assert (await checked(embedded, signed_again(newest))).holds
+
+
+async def test_a_reference_price_is_shown_labeled_and_left_unchecked(
+    market: Market, embedded: EmbeddedChain, earned: Economy
+) -> None:
+    reference = reference_of("EUR", "0.25", "fixed by the consortium on 2026-07-01")
+    priced = replace(market.statements, reference=reference)
+    caller = Caller(earned.alliance.wallets[1].address)
+    found = await priced.issue(caller, "hospital-b", ALWAYS)
+    table = to_csv(found.envelope.statement)
+    assert "EUR (reference; not paid by)" in table
+    verdict = await checked(embedded, found.envelope)
+    assert verdict.holds
+    assert "fixed by the consortium" in verdict.unknown[0]
