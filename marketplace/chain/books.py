@@ -7,6 +7,7 @@ writer at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,6 +16,9 @@ from marketplace.errors import MarketError
 from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry, LedgerPosting
 from metering.errors import MeteringError
 from metering.ledger import Account, Entry, Fact, Place, Posting, rate
+
+# Rows of these tables are not held as objects: nothing has to be brought in line.
+_PLAIN: Final = {"synchronize_session": False}
 
 
 class LedgerMismatch(MarketError):
@@ -25,8 +29,7 @@ class LedgerMismatch(MarketError):
 
 def balance_wei(session: Session, account: Account) -> int:
     """What an account holds; zero if it was never used."""
-    row = session.get(LedgerBalance, str(account))
-    return 0 if row is None else row.balance_wei
+    return _kept(session).get(session, str(account))
 
 
 def balances(session: Session) -> dict[Account, int]:
@@ -38,7 +41,7 @@ def balances(session: Session) -> dict[Account, int]:
 
 
 def enter(session: Session, fact: Fact) -> Entry:
-    """Enters what an event moved.
+    """Enters what an event moved. To be followed by `save` in the same transaction.
 
     Raises:
         LedgerMismatch: the fact does not follow from what is in the books.
@@ -78,7 +81,13 @@ def take_back(session: Session, chain_id: int, after_block: int) -> int:
     rows = session.scalars(standing).all()
     for row in rows:
         _append(session, entry_of(session, row).reversed(), row.turn)
+    save(session)
     return len(rows)
+
+
+def save(session: Session) -> None:
+    """Writes the balances that the entries of this transaction changed."""
+    _kept(session).save(session)
 
 
 def standing_entries(session: Session) -> list[LedgerEntry]:
@@ -130,7 +139,8 @@ def recount(session: Session) -> Mapping[str, tuple[int, int]]:
 
 
 def _append(session: Session, entry: Entry, turn: int) -> None:
-    number = (session.scalar(sa.select(sa.func.max(LedgerEntry.number))) or 0) + 1
+    kept = _kept(session)
+    number = kept.next_number(session)
     # The entry closes its postings, so they come first: see the triggers of the migration.
     session.execute(
         sa.insert(LedgerPosting),
@@ -154,12 +164,52 @@ def _append(session: Session, entry: Entry, turn: int) -> None:
         )
     )
     for posting in entry.postings:
-        kept = session.get(LedgerBalance, str(posting.account))
-        if kept is None:
-            session.add(LedgerBalance(account=str(posting.account), balance_wei=posting.amount_wei))
-        else:
-            kept.balance_wei += posting.amount_wei
-    session.flush()
+        kept.add(session, str(posting.account), posting.amount_wei)
+
+
+class _Kept:
+    """Balances that a transaction looked at or changed, so that each is read and written once."""
+
+    def __init__(self) -> None:
+        self._balances: dict[str, int] = {}
+        self._known: set[str] = set()  # that have a row
+        self._changed: set[str] = set()
+        self._number: int | None = None
+
+    def get(self, session: Session, account: str) -> int:
+        if account not in self._balances:
+            query = sa.select(LedgerBalance.balance_wei).where(LedgerBalance.account == account)
+            found = session.scalar(query)
+            if found is not None:
+                self._known.add(account)
+            self._balances[account] = found or 0
+        return self._balances[account]
+
+    def add(self, session: Session, account: str, wei: int) -> None:
+        self._balances[account] = self.get(session, account) + wei
+        self._changed.add(account)
+
+    def next_number(self, session: Session) -> int:
+        if self._number is None:
+            self._number = session.scalar(sa.select(sa.func.max(LedgerEntry.number))) or 0
+        self._number += 1
+        return self._number
+
+    def save(self, session: Session) -> None:
+        for account in sorted(self._changed):
+            values = {"balance_wei": self._balances[account]}
+            if account in self._known:
+                changed = sa.update(LedgerBalance).where(LedgerBalance.account == account)
+                session.execute(changed.values(values), execution_options=_PLAIN)
+            else:
+                session.execute(sa.insert(LedgerBalance).values(account=account, **values))
+        self._known |= self._changed
+        self._changed.clear()
+
+
+def _kept(session: Session) -> _Kept:
+    kept: _Kept = session.info.setdefault("books", _Kept())
+    return kept
 
 
 def _same_event(place: Place) -> tuple[sa.ColumnElement[bool], ...]:

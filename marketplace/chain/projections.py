@@ -53,6 +53,7 @@ def store(
         _enter(session, new, rows)
         announcements.announce(session, new, notices)
         stored += len(new)
+    books.save(session)
     return stored
 
 
