@@ -50,8 +50,15 @@ def store(
         if not new:
             continue
         rows = {each.place.key: _event(session, each) for each in new}
-        _enter(session, new, rows)
-        announcements.announce(session, new, notices)
+        try:
+            _enter(session, new, rows)
+            announcements.announce(session, new, notices)
+        except sa.exc.NoResultFound as error:
+            raise LedgerMismatch(
+                f"the transaction {new[0].place.transaction} is about a run or an agreement that "
+                "was not read",
+                hint="set first_block to the block of the deployment, or to 0",
+            ) from error
         stored += len(new)
     books.save(session)
     return stored

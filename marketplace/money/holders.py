@@ -40,7 +40,10 @@ def seats_of(records: Iterable[Record]) -> list[Seat]:
                 if member["wallet"] not in seat.wallets:
                     seat.wallets.append(member["wallet"])
         elif record.kind == "WalletChanged":
-            seat = seats[record.agreement_id, record.number("party")]
+            changed = seats.get((record.agreement_id, record.number("party")))
+            if changed is None:
+                continue  # of an agreement from before the first block that was read
+            seat = changed
             if record.time_s < seat.pending_s:
                 seat.wallets.pop()  # called off before it took effect
             seat.pending_s = record.number("since")

@@ -15,6 +15,7 @@ from marketplace.chain.facts import (
     row_of,
 )
 from marketplace.chain.records import Record
+from metering.errors import MeteringError
 from metering.ledger import Book, Division, Fact, record
 from metering.statement import SealedRound
 
@@ -56,6 +57,16 @@ def read(records: Iterable[Record], samples: Samples | None = None) -> Reading:
     Raises:
         MeteringError: the records do not follow from each other.
     """
+    try:
+        return _read(records, samples)
+    except KeyError as error:
+        raise MeteringError(
+            f"an event is about a run or an agreement that was not read: {error}",
+            hint="read the chain from the block of the deployment",
+        ) from error
+
+
+def _read(records: Iterable[Record], samples: Samples | None) -> Reading:
     history, book = MemoryHistory(), Book()
     facts: list[Fact] = []
     sealed: list[Record] = []

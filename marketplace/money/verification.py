@@ -107,6 +107,11 @@ async def verify(
     envelope = Envelope.parse(data)
     statement = envelope.statement
     contracts = await _contracts(envelope, chain, deployment)
+    if await chain.block(statement.period.last_block) is None:
+        raise InvalidInput(
+            f"the chain has no block {statement.period.last_block} yet",
+            hint="is the endpoint behind, or the statement made up?",
+        )
     own = await _own(contracts, envelope, from_block)
     found = [*differences(statement, own.statement), *await _of_period(chain, statement.period)]
     return Verdict(
@@ -240,7 +245,7 @@ async def _of_period(chain: Chain, period: Period) -> list[StatementDifference]:
     """Are these all the blocks of the time that the statement is about?"""
     last = await chain.block(period.last_block)
     if last is None:
-        return [_off("last_block", period.last_block, "no such block yet")]
+        return [_off("last_block", period.last_block, "gone by a reorganization")]
     found = []
     if last.hash != period.last_block_hash:
         found.append(_off("last_block_hash", period.last_block_hash, last.hash))

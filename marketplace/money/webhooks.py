@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import json
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,7 @@ class Webhooks:
         *,
         may_reach_private: bool,
         interval_s: float = 1.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._database = database
         self._chain_id = chain_id
@@ -97,6 +99,7 @@ class Webhooks:
         self._may_reach_private = may_reach_private
         self._interval_s = interval_s
         self._swept_s = 0
+        self._tls = tls or ssl.create_default_context()  # the system's authorities
 
     async def run(self) -> None:
         """Delivers whatever comes in until it is cancelled."""
@@ -179,7 +182,9 @@ class Webhooks:
         try:
             async with (
                 asyncio.timeout(_TIMEOUT_S),
-                httpx.AsyncClient(trust_env=False, follow_redirects=False) as client,
+                httpx.AsyncClient(
+                    verify=self._tls, trust_env=False, follow_redirects=False
+                ) as client,
                 client.stream(
                     "POST",
                     target.url,

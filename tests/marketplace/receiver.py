@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 
 
@@ -19,6 +21,7 @@ class Receiver:
     """Answers with the statuses given, then with 204."""
 
     answers: list[int] = field(default_factory=list)
+    certificate: Path | None = None  # with its key: then it speaks TLS
     got: list[Received] = field(default_factory=list)
 
     def __enter__(self) -> Receiver:
@@ -37,13 +40,20 @@ class Receiver:
                 """Nothing on stderr."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if self.certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         return self
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/hook"
+        """By its name where it has a certificate, else by its address."""
+        port = self._server.server_port
+        start = "https://localhost" if self.certificate is not None else "http://127.0.0.1"
+        return f"{start}:{port}/hook"
 
     def __exit__(
         self,

@@ -6,12 +6,18 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.orm import Session
 
 from contracts import messages as m
@@ -27,6 +33,7 @@ from marketplace.money.announcements import list_announcements
 from marketplace.money.webhooks import PAUSES_S, Webhooks
 from marketplace.storage.models.announcements import Announcement, Delivery
 from tests.marketplace.economy import Economy, founded, opened
+from tests.marketplace.nodes import private_pem
 from tests.marketplace.receiver import Received, Receiver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -69,7 +76,13 @@ class Clock:
         return self.now_s
 
 
-def telling(market: Market, clock: Clock | None = None, *, private: bool = True) -> Webhooks:
+def telling(
+    market: Market,
+    clock: Clock | None = None,
+    *,
+    private: bool = True,
+    tls: ssl.SSLContext | None = None,
+) -> Webhooks:
     """The webhooks of a market, with a clock of the test's own."""
     return Webhooks(
         market.database,
@@ -78,6 +91,7 @@ def telling(market: Market, clock: Clock | None = None, *, private: bool = True)
         market.notices,
         clock or Clock(market.clock()),
         may_reach_private=private,
+        tls=tls,
     )
 
 
@@ -286,6 +300,42 @@ async def test_a_reorganization_withdraws_what_was_announced_and_brings_it_back(
         return session.scalar(counts[0]) or 0, session.scalar(counts[1]) or 0
 
     assert await market.database.read(rows) == (1, 1)
+
+
+async def test_a_receiver_proves_by_its_certificate_that_it_is_the_one(
+    market: Market, economy: Economy, tmp_path: Path
+) -> None:
+    owner = caller(economy.alliance.wallets[0])
+    certificate = self_signed(tmp_path / "localhost.pem", "localhost")
+    other = self_signed(tmp_path / "other.pem", "other.example")
+    trusting = ssl.create_default_context(cafile=certificate)
+    trusting.load_verify_locations(cafile=other)
+    with Receiver(certificate=certificate) as genuine, Receiver(certificate=other) as impostor:
+        telling_ = telling(market, tls=trusting)
+        made = [await telling_.add(owner, each.url, []) for each in (genuine, impostor)]
+        went = [await telling_.test(owner, each["id"]) for each in made]
+        unknown = await telling(market).test(owner, made[0]["id"])
+    assert [each["arrived"] for each in went] == [True, False]
+    assert genuine.got[0].headers["host"] == genuine.url.split("/")[2]
+    assert not unknown["arrived"]
+    assert "certificate" in unknown["error"].lower()
+
+
+def self_signed(file: Path, name: str) -> Path:
+    """A certificate for a name, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    file.write_text(private_pem(key) + made.public_bytes(pem).decode())
+    return file
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from contracts import messages as m
 from contracts.embedded import EmbeddedChain
+from contracts.keys import Signer
 from marketplace.access import Caller
 from marketplace.app import Market
 from marketplace.chain import books
@@ -54,9 +55,9 @@ async def agrees(market: Market) -> reconciliation.Report:
     return report
 
 
-async def paid_run(market: Market, treasury: object) -> Economy:
+async def paid_run(market: Market, treasury: Signer) -> Economy:
     """A run of three with two rounds paid and a claim."""
-    economy = await Economy.of(market.contracts, treasury)  # type: ignore[arg-type] # a signer
+    economy = await Economy.of(market.contracts, treasury)
     await economy.start()
     await economy.seal(0.7)
     await economy.seal(0.4, {0: 3333, 1: 4111, 2: 2555})
