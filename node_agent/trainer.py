@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class Evaluation:
     loss_after: float
     metric: float
     seconds: float
+    has_data: bool = True
+    """False: it has no validation data, and the other numbers mean nothing."""
 
 
 class Trainer:
@@ -153,13 +156,12 @@ class Trainer:
                 "gradient": str(gradient) if gradient else None,
             }
         )
+        took_s = asyncio.get_running_loop().time() - started
         try:
-            return Evaluation(
-                float(answer["loss_before"]),
-                float(answer["loss_after"]),
-                float(answer["metric"]),
-                asyncio.get_running_loop().time() - started,
-            )
+            losses = answer["loss_before"], answer["loss_after"]
+            if losses == (None, None):
+                return Evaluation(nan, nan, nan, took_s, has_data=False)
+            return Evaluation(float(losses[0]), float(losses[1]), float(answer["metric"]), took_s)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise TrainingSocketError(f"The evaluation is incomplete: {error!r}") from error
 

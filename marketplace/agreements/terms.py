@@ -21,6 +21,7 @@ BUDGET_RULES: Final = {"progress": 0, "per-round": 1}
 PAYOUTS: Final = {"each-round": 0, "at-the-end": 1}
 NO_HASH: Final = "0x" + "00" * 32
 LEAST_PARTIES_METERED: Final = 3
+LEAST_PARTIES_LOCAL: Final = 4
 _MOST_STRIKES: Final = 6
 _MOST_NODES: Final = 32
 _ALL_BIPS: Final = 10_000
@@ -35,7 +36,7 @@ _CODES: Final = {
     "payout": PAYOUTS,
 }
 # The contracts know these; the node agent of this version does not.
-_NOT_RUN: Final = {"metering": ("local",), "topology": ("star",)}
+_NOT_RUN: Final[dict[str, tuple[str, ...]]] = {"topology": ("star",)}
 _DEFAULTS: Final[dict[str, Any]] = {
     each.name: each.default
     for each in dataclasses.fields(Terms)
@@ -140,6 +141,11 @@ def _check_pay(terms: Terms, parties: int) -> None:
     if terms.metering == METERING["common"] and parties < LEAST_PARTIES_METERED:
         raise InvalidInput(
             "two organizations always split equally", hint='set terms.metering to "equal"'
+        )
+    if terms.metering == METERING["local"] and parties < LEAST_PARTIES_LOCAL:
+        raise InvalidInput(
+            "with fewer than four organizations, metering on local data splits equally",
+            hint="of three, two could divide the third's pay: set terms.metering to common or equal",
         )
     if terms.strikes > _MOST_STRIKES:
         raise InvalidInput(f"the terms' strikes must be at most {_MOST_STRIKES}")

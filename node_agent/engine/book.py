@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from contracts.messages import (
@@ -20,9 +20,12 @@ from contracts.messages import (
     Roster,
     Update,
     digest,
+    pack_shares,
     struct_hash,
     to_json,
+    unpack_shares,
 )
+from contracts.votes import common_part
 from node_agent.engine.checks import Checks
 from node_agent.engine.context import RoundContext
 from node_agent.engine.rosters import (
@@ -41,10 +44,24 @@ T = TypeVar("T", Update, Holdings, Refusal)
 
 @dataclass(slots=True)
 class Tally:
-    """Who signed one and the same attestation."""
+    """Who signed one and the same attestation; under `local`, but for rows over the same parties.
+
+    ``attestation`` is what all signed alike, ``signed`` what each one did.
+    """
 
     attestation: Attestation
     signatures: dict[int, str] = field(default_factory=dict)
+    signed: dict[int, Attestation] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> tuple[int, ...]:
+        """The organizations that the rows are about."""
+        first = next(iter(self.signed.values()))
+        return tuple(party for party, _ in unpack_shares(first.shares))
+
+    def seen_by(self, registration: int) -> Attestation:
+        """With this node's own numbers where it signed any; under `local` zeros otherwise."""
+        return self.signed.get(registration, self.attestation)
 
 
 class Book:
@@ -119,10 +136,17 @@ class Book:
         known = self._attested.setdefault((signer, attestation.term), key)
         if known != key:
             raise self._contradiction(signer)
-        tally = self.tallies.setdefault(key, Tally(attestation))
+        common = attestation
+        if self.context.local:
+            # Rows over other organizations could not be sealed together.
+            common = common_part(attestation)
+            listed = [(party, 0) for party, _ in unpack_shares(attestation.shares)]
+            key = digest(self.context.domain, replace(common, shares=pack_shares(listed)))
+        tally = self.tallies.setdefault(key, Tally(common))
         if signer in tally.signatures:
             return False
         tally.signatures[signer] = signed.signature
+        tally.signed[signer] = attestation
         if self.leader(attestation.term).registration == signer:
             self.proposals.setdefault(attestation.term, attestation)
         return True
@@ -225,6 +249,10 @@ class Book:
         """An attestation that a quorum of organizations has signed."""
         return next((t for t in self.tallies.values() if self.has_quorum(t.signatures)), None)
 
+    def attested(self, registration: int, term: int) -> bool:
+        """Has this node signed what it merged in this term?"""
+        return (registration, term) in self._attested
+
     def refused(self, term: int) -> bool:
         """Have more than half of the organizations refused the term's proposal?"""
         return self.has_majority(self.refusals.get(term, {}))
@@ -258,7 +286,7 @@ class Book:
             *(signed.envelope for table in tables for signed in table.values()),  # type: ignore[attr-defined]  # of mixed message types
             *(roster_envelope(c) for root, c in self.closed.items() if root not in covered),
             *(
-                Envelope("attestation", to_json(tally.attestation), signature, signer)
+                Envelope("attestation", to_json(tally.signed[signer]), signature, signer)
                 for tally in self.tallies.values()
                 for signer, signature in tally.signatures.items()
             ),

@@ -13,6 +13,7 @@ from typing import Any
 from contracts.errors import ChainError
 from node_agent.engine.chain import RunOver
 from node_agent.engine.context import RoundContext
+from node_agent.engine.late import LateBooks
 from node_agent.engine.node import Node
 from node_agent.engine.round import Round
 from node_agent.errors import MessageRefused
@@ -25,6 +26,8 @@ _EARLY_PER_PEER = 16  # messages of a round that we have not seen opened yet
 _LET_GO_S = 10.0
 _REOPEN_AGAIN_S = 5.0
 _TELL_EVERY_S = 5.0
+_SETTLE_STAGGER_S = 1.0
+_SETTLE_AGAIN_S = 2.0
 
 
 class Engine:
@@ -36,6 +39,9 @@ class Engine:
         self._round: Round | None = None
         self._past: list[Round] = []
         self._over: RunOver | None = None
+        self._late = LateBooks(
+            node.chain, node.journal, node.registration, lambda: [each.book for each in self._past]
+        )
         self._early: dict[str, list[tuple[Peer, Envelope]]] = defaultdict(list)
         self._expected = -1
         """The round that we see from its opening on; what was said in another one is asked for."""
@@ -70,8 +76,10 @@ class Engine:
         self._node.meter.begin(context.round)
         missed = context.round != self._expected
         self._expected = context.round + 1
-        current = Round(self._node, context)
+        current = Round(self._node, context, self._late if context.local else None)
         self._round = current
+        if context.local:
+            self._node.background(self._follow_rows(context))
         await self._enter_early(context, current)
         if missed:
             await current.catch_up(self._node.others(context))
@@ -126,6 +134,32 @@ class Engine:
         )
         path = await self._node.model(over, over.merged_root)
         self._node.background(self._stop_trainer(path, over))
+        if over.settling:
+            self._node.background(self._settle(over))
+
+    async def _follow_rows(self, context: RoundContext) -> None:
+        try:
+            await self._late.follow(context)
+        except ChainError as error:
+            log.warning("Our row of the round before round %d: %s", context.round, error)
+
+    async def _settle(self, over: RunOver) -> None:
+        """`local` metering: have the last round paid, by whoever is there, one after the other."""
+        members = [peer.registration for peer in over.members]
+        if self._node.registration in members:
+            await asyncio.sleep(_SETTLE_STAGGER_S * members.index(self._node.registration))
+        while True:
+            try:
+                late = await self._late.collect()
+                if late:
+                    await self._node.chain.add_rows(late)
+                if await self._node.chain.settle():
+                    log.info("The last round is settled.")
+                    return
+            except ChainError as error:
+                log.warning("The last round is not settled yet: %s", error)
+            # Others' rows may come meanwhile, and the chain does not tell us of its clock.
+            await asyncio.sleep(_SETTLE_AGAIN_S)
 
     async def _tell_progress(self) -> None:
         """A line now and then for whoever waits at the training process's terminal."""
@@ -168,8 +202,13 @@ class Engine:
             self._node.chain.hint()
         elif self._round and prev == self._round.context.prev_hex:
             self._round.receive(envelope, sender)
-        elif not any(prev == past.context.prev_hex for past in self._past):
+        elif (past := self._of_past(prev)) is None:
             self._keep_early(prev, sender, envelope)
+        elif past.context.local and envelope.kind == "attestation":
+            past.book.add(envelope)  # its row may still be brought by the next seal
+
+    def _of_past(self, prev: str) -> Round | None:
+        return next((past for past in self._past if past.context.prev_hex == prev), None)
 
     def _keep_early(self, prev: str, sender: Peer, envelope: Envelope) -> None:
         """A round we have not seen opened: keep the message, and look at the chain."""

@@ -10,6 +10,7 @@ from contracts.errors import ChainError
 from contracts.messages import Attestation
 from node_agent.engine.book import Book, Tally
 from node_agent.engine.chain import RunChain
+from node_agent.engine.late import LateBooks
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +26,17 @@ def turn_to_post_s(book: Book, attestation: Attestation, own: int) -> float:
     return _STAGGER_S * ((place - leader) % (len(ranks) + 1))
 
 
-async def post_again_and_again(chain: RunChain, tally: Tally) -> AsyncIterator[str]:
-    """Post a seal until the caller, who sees it on the chain, stops; yields our transactions."""
+async def post_again_and_again(
+    chain: RunChain, tally: Tally, late: LateBooks | None
+) -> AsyncIterator[str]:
+    """Post a seal until the caller, who sees it on the chain, stops; yields our transactions.
+
+    Under `local` metering with what is ``late`` of the round before.
+    """
     told = ""
     while True:
         try:
-            transaction = await chain.post_seal(tally.attestation, tally.signatures)
+            transaction = await chain.post_seal(tally, await late.collect() if late else None)
         except ChainError as error:
             if str(error) != told:
                 told = str(error)

@@ -133,7 +133,7 @@ def test_nobody_takes_the_name_of_an_organization_that_is_here(federation: Feder
         ({"metering": "barter"}, "metering"),
         ({"metering": []}, "metering"),
         ({"metering": 4}, "metering"),
-        ({"metering": "local"}, "no node agent of this version"),
+        ({"metering": "local"}, "fewer than four"),
         ({"topology": 1}, "no node agent of this version"),
         ({"merge_rule": 1}, "unknown merge rule"),
         ({"stopping": "never"}, "stopping"),
