@@ -38,6 +38,8 @@ from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
+from node_agent.peers.lines import Exchange
+from node_agent.peers.outbound import Outbound
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
 from node_agent.trainer import PROTOCOL, Trainer
@@ -85,18 +87,22 @@ async def run_agent(settings: Settings) -> None:
         directory = Members(agreement, contracts.domains.consortium)
         run_chain = RunChain(contracts, run_id, signer, directory)
         traffic = Traffic()
-        client = PeerClient(identity, directory, traffic)
+        lines = Exchange()
+        client = PeerClient(identity, directory, traffic, lines)
+        client.detours = not settings.reachable
         stack.push_async_callback(client.close)
         energy = Energy()
         meter = Meter(settings.folder / "usage.sqlite3", "0x" + run_id.hex(), traffic, energy)
         stack.callback(meter.close)
         usage = UsageReports("0x" + run_id.hex(), settings.spiffe_id, signer, journal, meter)
         engine: Engine | None = None
+        outbound: Outbound | None = None
 
         def status() -> Mapping[str, Any]:
             if engine is None:
                 return {"state": "starting", "node": settings.spiffe_id}
-            return {**engine.status(), "usage": usage.status()}
+            way = {"inbound": settings.reachable, "lines": outbound.connected if outbound else []}
+            return {**engine.status(), **way, "usage": usage.status()}
 
         name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
@@ -123,18 +129,25 @@ async def run_agent(settings: Settings) -> None:
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
+            inbound=settings.reachable,
         )
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
-        server = PeerServer(
-            identity, directory, engine, settings.listen_host, settings.listen_port, traffic
-        )
-        await stack.enter_async_context(_serving(server.start, server.stop))
+        # Who accepts nothing from outside still listens: for what comes over its own lines.
+        at = (settings.listen_host, settings.listen_port)
+        host, port = at if settings.reachable else ("127.0.0.1", 0)
+        server = PeerServer(identity, directory, engine, host, port, traffic, lines)
+        stack.push_async_callback(server.stop)
+        port = await server.start()
+        if not settings.reachable:
+            outbound = Outbound(client, directory.peers, settings.spiffe_id, port)
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))
         log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)
         async with asyncio.TaskGroup() as group:
             group.create_task(engine.run())
             group.create_task(energy.keep_reading())
+            if outbound:
+                group.create_task(outbound.run())
             if market:
                 group.create_task(_report(market, status, usage))
                 group.create_task(

@@ -149,7 +149,10 @@ def enroll(
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(help="Where peers reach this node, https://host:port.", show_default=False),
+        typer.Option(
+            help='Where peers reach this node, https://host:port; "" if nothing is let in.',
+            show_default=False,
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where the agent keeps its state.")] = Path("."),
     listen: Annotated[str, typer.Option(help="Address and port to listen on.")] = "0.0.0.0:7443",

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 MERGE_METHODS = ("mean",)  # by Terms.merge_rule
 METERING = ("equal", "size", "common", "local")  # by Terms.metering
-TOPOLOGIES = ("mesh",)  # by Terms.topology
+TOPOLOGIES = ("mesh", "star")  # by Terms.topology
 _LOOK_AGAIN_S = 2.0  # for a run or an enrollment that is not on chain yet
 
 

@@ -55,6 +55,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a site's processes run, and how others reach it there."""
+
+    host: str = "127.0.0.1"
+    command: tuple[str, ...] = ()
+    """In front of every command, to enter the place."""
+    inbound: bool = True
+    rpc_url: str | None = None
+    """Of the chain, as seen from there; None: as from here."""
+
+
 @dataclass
 class Site:
     """One node of an organization: its folder, keys and processes."""
@@ -66,6 +78,7 @@ class Site:
     port: int
     wallet: Signer
     key: Signer
+    place: Place = Place()
     agent: subprocess.Popen[bytes] | None = None
     training: subprocess.Popen[bytes] | None = None
     logs: list[IO[bytes]] = field(default_factory=list)
@@ -74,6 +87,11 @@ class Site:
     def spiffe_id(self) -> str:
         """The name of the node."""
         return f"spiffe://{TRUST_DOMAIN}/org/{self.organization}/node/{self.node}"
+
+    @property
+    def url(self) -> str:
+        """As it is enrolled."""
+        return f"https://{self.place.host}:{self.port}" if self.place.inbound else ""
 
     def status(self) -> dict[str, Any]:
         """What the agent says of itself; empty while it does not answer."""
@@ -98,7 +116,10 @@ class Site:
         output = (self.folder / log).open("ab")
         self.logs.append(output)
         return subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, **environment}
+            [*self.place.command, *command],
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
         )
 
     def stop(self) -> None:
@@ -134,6 +155,7 @@ class LocalSwarm:
         validation: Path | None = None,
         organizations: Sequence[str] = ("north", "south", "west"),
         late: Collection[str] = (),
+        places: Mapping[str, Place] | None = None,
         **terms: Any,
     ) -> None:
         self.folder = folder
@@ -141,7 +163,7 @@ class LocalSwarm:
         self.embedded = EmbeddedChain()
         self._wallets: dict[str, Signer] = {}
         self._parties = list(dict.fromkeys(organizations))
-        self._late = late
+        self._late, self._places = late, places or {}
         self.sites = [
             self._site(name, organizations[:k].count(name)) for k, name in enumerate(organizations)
         ]
@@ -151,7 +173,8 @@ class LocalSwarm:
         folder = self.folder / (f"{name}-{before + 1}" if before else name)
         node, party = str(before + 1), self._parties.index(name)
         wallet = self._wallets.setdefault(name, new_key())
-        return Site(party, name, node, folder, free_port(), wallet, new_key())
+        place = self._places.get(name, Place())
+        return Site(party, name, node, folder, free_port(), wallet, new_key(), place)
 
     def _default_terms(self) -> Terms:
         return Terms(
@@ -230,7 +253,7 @@ class LocalSwarm:
             party=site.party,
             node=site.node,
             key=site.key.address,
-            url=f"https://127.0.0.1:{site.port}",
+            url=site.url,
             may_lead=True,
             deadline=int(time.time()) + _DAY_S,
             nonce=int(site.node) - 1,
@@ -275,10 +298,10 @@ class LocalSwarm:
                 "run": RUN_NAME,
                 "agreement": "0x" + agreement.hex(),
                 "spiffe_id": site.spiffe_id,
-                "rpc_url": rpc_url,
+                "rpc_url": site.place.rpc_url or rpc_url,
                 "deployment": str(self.folder.absolute() / "deployment.json"),
-                "listen_host": "127.0.0.1",
-                "url": f"https://127.0.0.1:{site.port}",
+                "listen_host": site.place.host,
+                "url": site.url,
                 "initial_parameters": str(self.initial.absolute()),
             }
             if self.validation:

@@ -240,6 +240,14 @@ class Engine:
                 return self._node.store.find(wanted)
         return None
 
+    async def awaited(self, root: str, reader: Peer, limit_s: float) -> Path | None:
+        """As ``readable``, but waits for a file that is on its way here."""
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._node.changed.until(lambda: self.readable(root, reader))
+        except TimeoutError:
+            return None
+
     def status(self) -> Mapping[str, Any]:
         """What operators and peers are told; see ``peers.protocol.Inbox``."""
         status: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,8 @@ class Node:
     message_timeout_s: float
     transfer_timeout_s: float
     ready_timeout_s: float
+    inbound: bool = True
+    """Do peers connect to this node? Otherwise it opens all connections itself."""
     changed: Changed = field(default_factory=Changed)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -78,6 +80,22 @@ class Node:
     def others(self, state: RoundContext | RunOver) -> list[Peer]:
         """The other nodes of the snapshot."""
         return [peer for peer in state.members if peer.registration != self.registration]
+
+    def sources(self, context: RoundContext, owner: int, holders: Iterable[int]) -> list[Peer]:
+        """Whom to ask for an update, in this order: its node, then who may have it by now.
+
+        Between two sites that accept no inbound connection the file would pass through a third
+        sealed, for each reader anew: they ask the third, who fetches it once, as every node does.
+        """
+        numbers = [owner, *(number for number in holders if number != owner)]
+        if self.relays(context, owner):
+            hubs = [peer.registration for peer in context.members if peer.reachable]
+            numbers = list(dict.fromkeys([*hubs, *numbers]))
+        return [context.by_registration[n] for n in numbers if n != self.registration]
+
+    def relays(self, context: RoundContext, owner: int) -> bool:
+        """Does an update of this node reach us through others?"""
+        return not (self.inbound or context.by_registration[owner].reachable)
 
     def broadcast(self, context: RoundContext, envelope: Envelope) -> None:
         """Send to every other node, each at its own pace; who misses it catches up later."""
@@ -116,7 +134,7 @@ class Node:
             destination = self.store.path(state.round, root)
             attempts = [
                 partial(self._fetch_model, peer, state.round, root, destination)
-                for peer in self.others(state)
+                for peer in sorted(self.others(state), key=lambda peer: not peer.reachable)
             ]
             if await first_success(attempts, _PATIENCE_S):
                 return destination

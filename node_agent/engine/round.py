@@ -159,6 +159,10 @@ class Round:
 
     async def _get_ready(self) -> None:
         await self.node.trainer.waiting()
+        self.say_ready()
+
+    def say_ready(self) -> None:
+        """Tell all that our training process waits for the start."""
         self.say(self._ready())
 
     def _ready(self) -> Envelope:

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _REFUSALS_BEFORE_VOID = 2
+_ASK_AGAIN_S, _ASK_AGAIN_MOST_S = 2.0, 15.0
 
 
 class TermOver(Exception):
@@ -78,9 +79,7 @@ class Terms:
     async def play(self) -> None:
         """Go through the terms; the caller cancels when the round is agreed, or over."""
         context, book = self._context, self._book
-        await self._node.changed.until(
-            lambda: book.has_quorum(book.updates if context.round else book.ready)
-        )
+        await self._quorum_commits()
         if context.round == 0:
             # The others' training processes may be late; unless somebody has begun already.
             await self.liveness.gather(
@@ -104,6 +103,25 @@ class Terms:
                 log.error("Round %d has no terms left: it waits to be reopened.", context.round)
                 await asyncio.Event().wait()
             self._enter(max(self.number + 1, book.term_of_majority()))
+
+    async def _quorum_commits(self) -> None:
+        """Wait for a quorum; who has said his part asks again and again for what was lost.
+
+        Nobody repeats by himself what he could not deliver while the others were away.
+        """
+        context, book = self._context, self._book
+        said = book.updates if context.round else book.ready
+        pause_s = _ASK_AGAIN_S
+        while not book.has_quorum(said):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._node.changed.until(lambda: book.has_quorum(said))
+            if self._node.registration in said and not book.has_quorum(said):
+                if context.round:
+                    await self._round.catch_up(self._node.others(context))
+                else:
+                    self._round.say_ready()
+                pause_s = min(2 * pause_s, _ASK_AGAIN_MOST_S)
 
     def _limit_s(self) -> float:
         """Doubles per term, up to the time after which the round may be reopened anyway."""

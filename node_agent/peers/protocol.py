@@ -54,9 +54,14 @@ class Peer:
     party: int
     organization: str
     spiffe_id: str
-    url: str
+    url: str  # empty: it accepts no inbound connections
     key: str  # checksummed address of the node key
     may_lead: bool
+
+    @property
+    def reachable(self) -> bool:
+        """Has it an address? Otherwise it is spoken to over connections that it opened."""
+        return bool(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,9 @@ class Inbox(Protocol):
 
     def readable(self, root: str, reader: Peer) -> Path | None:
         """The file of that root (64 lower-case hex digits) if `reader` may read it by now."""
+
+    async def awaited(self, root: str, reader: Peer, limit_s: float) -> Path | None:
+        """As `readable`, but waits for a file that is on its way here, at most `limit_s`."""
 
     def status(self) -> Mapping[str, Any]:
         """What `GET /v1/status` answers: round, prev, state, … Quick: it is the sign of life."""

@@ -134,7 +134,7 @@ def test_nobody_takes_the_name_of_an_organization_that_is_here(federation: Feder
         ({"metering": []}, "metering"),
         ({"metering": 4}, "metering"),
         ({"metering": "local"}, "fewer than four"),
-        ({"topology": 1}, "no node agent of this version"),
+        ({"topology": "ring"}, "topology"),
         ({"merge_rule": 1}, "unknown merge rule"),
         ({"stopping": "never"}, "stopping"),
         ({"budget_rule": 2}, "budget rule"),
