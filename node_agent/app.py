@@ -11,6 +11,7 @@ from typing import Any
 from contracts import Contracts
 from contracts.chain import Chain
 from contracts.deployment import Deployment
+from contracts.errors import ChainError
 from contracts.keys import load_key
 from contracts.messages import Terms
 from node_agent import lease
@@ -36,6 +37,10 @@ from node_agent.joining import (
 )
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
+from node_agent.models.keeping import keep
+from node_agent.models.library import Library
+from node_agent.operations.metrics import Metrics
+from node_agent.operations.storage import EXCHANGE, MODELS, make_room
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.lines import Exchange
@@ -49,6 +54,7 @@ from node_agent.usage.reports import UsageReports
 
 log = logging.getLogger(__name__)
 
+_ASK_CHAIN_AGAIN_S = 5.0
 _HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
 
 
@@ -78,7 +84,9 @@ async def run_agent(settings: Settings) -> None:
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
         check_terms(terms)
-        store = Store(settings.folder / "exchange" / run_id.hex()[:16])
+        store = Store(settings.folder / EXCHANGE / run_id.hex()[:16])
+        quota_bytes = round(settings.quota_gb * 1e9)
+        await asyncio.to_thread(make_room, settings.folder, quota_bytes, run_id.hex()[:16])
         await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
 
@@ -142,9 +150,18 @@ async def run_agent(settings: Settings) -> None:
         if not settings.reachable:
             outbound = Outbound(client, directory.peers, settings.spiffe_id, port)
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))
+        if settings.metrics_listen:
+            metrics = Metrics(
+                settings.metrics_listen,
+                status,
+                traffic,
+                lambda: source.current().not_after_s,
+                settings.folder,
+            )
+            await stack.enter_async_context(_serving(metrics.start, metrics.stop))
         log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)
         async with asyncio.TaskGroup() as group:
-            group.create_task(engine.run())
+            group.create_task(_take_part(engine, node, terms, settings))
             group.create_task(energy.keep_reading())
             if outbound:
                 group.create_task(outbound.run())
@@ -154,6 +171,25 @@ async def run_agent(settings: Settings) -> None:
                     lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
                 )
             await asyncio.Event().wait()
+
+
+async def _take_part(engine: Engine, node: Node, terms: Terms, settings: Settings) -> None:
+    """Play the run to its end, and keep its model."""
+    over = await engine.run()
+    merged = await node.model(over, over.merged_root)
+    chain, library = node.chain, Library(settings.folder / MODELS)
+    while True:
+        try:
+            await keep(
+                library, chain.contracts, settings.spiffe_id, chain.run_id, terms, over, merged
+            )
+            return
+        except ChainError as error:
+            log.warning("The model is kept once the chain answers: %s", error)
+            await asyncio.sleep(_ASK_CHAIN_AGAIN_S)  # it sends no word when it is back
+        except OSError as error:
+            log.error("The model cannot be kept, its file stays at %s: %s", merged, error)
+            return
 
 
 @asynccontextmanager
@@ -182,7 +218,7 @@ def _welcome(
             "metering": METERING[terms.metering],
         },
         "validation": str(settings.validation) if settings.validation else None,
-        "directory": str(settings.folder / "exchange"),
+        "directory": str(settings.folder / EXCHANGE),
     }
 
 
