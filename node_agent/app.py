@@ -19,6 +19,7 @@ from node_agent.config import Settings
 from node_agent.engine.chain import Members, RunChain
 from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
+from node_agent.engine.presence import SignsOfLife
 from node_agent.engine.report import Reports
 from node_agent.engine.store import Store
 from node_agent.errors import ConfigError, MarketplaceError, ParameterError, TrainingSocketError
@@ -47,6 +48,7 @@ from node_agent.peers.lines import Exchange
 from node_agent.peers.outbound import Outbound
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
+from node_agent.proofs import Proofs
 from node_agent.trainer import PROTOCOL, Trainer
 from node_agent.usage.energy import Energy
 from node_agent.usage.meter import Meter
@@ -110,7 +112,8 @@ async def run_agent(settings: Settings) -> None:
             if engine is None:
                 return {"state": "starting", "node": settings.spiffe_id}
             way = {"inbound": settings.reachable, "lines": outbound.connected if outbound else []}
-            return {**engine.status(), **way, "usage": usage.status()}
+            suspected = {"suspected": presence.status} if presence.status else {}
+            return {**engine.status(), **way, **suspected, "usage": usage.status()}
 
         name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
@@ -120,6 +123,7 @@ async def run_agent(settings: Settings) -> None:
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
             trained=meter.trained,
+            pause=lambda paused: node.pause(paused),
         )
         node = Node(
             registration=registration,
@@ -138,7 +142,9 @@ async def run_agent(settings: Settings) -> None:
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
             inbound=settings.reachable,
+            proofs=Proofs(settings.folder, contracts.training.address),
         )
+        presence = SignsOfLife(contracts, agreement, registration, signer)
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
         # Who accepts nothing from outside still listens: for what comes over its own lines.
@@ -163,6 +169,7 @@ async def run_agent(settings: Settings) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_take_part(engine, node, terms, settings))
             group.create_task(energy.keep_reading())
+            group.create_task(presence.watch())
             if outbound:
                 group.create_task(outbound.run())
             if market:

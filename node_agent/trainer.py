@@ -66,7 +66,8 @@ class Trainer:
     """Serves the socket and lends the connected training process to the engine.
 
     ``welcome`` gives the answer to ``hello``; ``admit`` refuses (``TrainingSocketError``) what the
-    terms forbid; ``status`` answers operators' ``status`` requests on the same socket; ``trained``
+    terms forbid; ``status`` answers operators' ``status`` requests on the same socket, ``pause``
+    carries out what they decide; ``trained``
     is told for which round, for how many seconds and on how many samples was trained.
     """
 
@@ -79,9 +80,10 @@ class Trainer:
         status: Callable[[], Mapping[str, Any]],
         answer_timeout_s: float,
         trained: Callable[[int, float, int], None] = lambda round_number, seconds, samples: None,
+        pause: Callable[[bool], None] = lambda paused: None,
     ) -> None:
         self._path = path
-        self._trained = trained
+        self._trained, self._pause = trained, pause
         self._loading: int | None = None
         """The round whose base is being loaded."""
         self._training: tuple[int, float] | None = None
@@ -226,6 +228,9 @@ class Trainer:
             _check_user(writer.get_extra_info("socket"))
             first = await _receive(reader)
             if first.get("op") == "status":
+                await _send(writer, dict(self._status()))
+            elif first.get("op") in ("pause", "resume"):
+                self._pause(first["op"] == "pause")
                 await _send(writer, dict(self._status()))
             elif first.get("op") == "hello":
                 await self._attend(first, reader, writer)

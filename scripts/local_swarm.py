@@ -27,7 +27,16 @@ from contracts.deployment import deploy
 from contracts.embedded import EmbeddedChain
 from contracts.events import RunCreated
 from contracts.keys import Signer, new_key, save_key
-from contracts.messages import Agreement, Enrollment, Party, RunRequest, Terms, sign, struct_hash
+from contracts.messages import (
+    Agreement,
+    Bylaws,
+    Enrollment,
+    Party,
+    RunRequest,
+    Terms,
+    sign,
+    struct_hash,
+)
 from marketplace.identity import authority
 from node_agent.engine.store import file_root
 from node_agent.errors import AgentStateError
@@ -156,6 +165,7 @@ class LocalSwarm:
         organizations: Sequence[str] = ("north", "south", "west"),
         late: Collection[str] = (),
         places: Mapping[str, Place] | None = None,
+        bylaws: Bylaws | None = None,
         **terms: Any,
     ) -> None:
         self.folder = folder
@@ -163,6 +173,7 @@ class LocalSwarm:
         self.embedded = EmbeddedChain()
         self._wallets: dict[str, Signer] = {}
         self._parties = list(dict.fromkeys(organizations))
+        self._bylaws = bylaws or Bylaws()
         self._late, self._places = late, places or {}
         self.sites = [
             self._site(name, organizations[:k].count(name)) for k, name in enumerate(organizations)
@@ -218,16 +229,16 @@ class LocalSwarm:
         deployment = await deploy(self.chain, relayer, relayer.address, "Swarm", 10 * POOL_WEI)
         deployment.save(self.folder / "deployment.json")
         self.contracts = Contracts.at(self.chain, deployment)
-        self._agreement = await self._agree(relayer)
+        self.agreement = await self._agree(relayer)
         for site in self.sites:
             if site.organization not in self._late:
                 await self.enroll(site)
-        self.run_id = await self._create_run(self._agreement, relayer)
+        self.run_id = await self._create_run(self.agreement, relayer)
         await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
         rewards = self.contracts.rewards
         await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
         await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
-        self._write_settings(self._agreement, rpc_url)
+        self._write_settings(self.agreement, rpc_url)
 
     async def _agree(self, relayer: Signer) -> bytes:
         now = int(time.time())
@@ -238,6 +249,7 @@ class LocalSwarm:
             trust_domain=TRUST_DOMAIN,
             not_before=now - 60,
             not_after=now + _DAY_S,
+            bylaws=self._bylaws,
             terms=self.terms,
             parties=parties,
         )
@@ -249,7 +261,7 @@ class LocalSwarm:
     async def enroll(self, site: Site) -> None:
         """Have a node in the next snapshot."""
         enrollment = Enrollment(
-            agreement=self._agreement,
+            agreement=self.agreement,
             party=site.party,
             node=site.node,
             key=site.key.address,

@@ -9,9 +9,9 @@ clock, no network, no disk in here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contracts.messages import (
     Attestation,
@@ -40,6 +40,11 @@ from node_agent.errors import MessageRefused
 from node_agent.peers.protocol import Envelope, Peer
 
 T = TypeVar("T", Update, Holdings, Refusal)
+Proven = Callable[
+    [int, tuple[Update | Roster | Attestation, str], tuple[Update | Roster | Attestation, str]],
+    None,
+]
+"""Told of a registration that has signed two things which contradict each other."""
 
 
 @dataclass(slots=True)
@@ -67,8 +72,14 @@ class Tally:
 class Book:
     """All that is known of one round. ``add`` raises ``MessageRefused`` with the reason."""
 
-    def __init__(self, context: RoundContext, leaders: tuple[Peer, ...]) -> None:
+    def __init__(
+        self,
+        context: RoundContext,
+        leaders: tuple[Peer, ...],
+        proven: Proven = lambda registration, first, second: None,
+    ) -> None:
         self.context = context
+        self._proven = proven
         self.leaders = leaders
         self.ready: set[int] = set()
         self.updates: dict[int, Signed[Update]] = {}
@@ -81,7 +92,7 @@ class Book:
         self.proposals: dict[int, Attestation] = {}
         self.refusals: dict[int, dict[int, Signed[Refusal]]] = {}
         self.contradictions: Counter[int] = Counter()
-        self._attested: dict[tuple[int, int], bytes] = {}
+        self._attested: dict[tuple[int, int], Signed[Attestation]] = {}
         self._checks = Checks(context)
         self.last_term = self._checks.last_term
 
@@ -117,8 +128,18 @@ class Book:
         if known is None:
             table[signed.registration] = signed
         elif known.message != signed.message:
+            self._prove(known, signed)
             raise self._contradiction(signed.registration)
         return known is None
+
+    def _prove(self, known: Signed[Any], signed: Signed[Any]) -> None:
+        """Of what the contract slashes for, both signatures are handed on."""
+        if isinstance(known.message, Update | Roster | Attestation):
+            self._proven(
+                known.registration,
+                (known.message, known.signature),
+                (signed.message, signed.signature),
+            )
 
     def _contradiction(self, registration: int) -> MessageRefused:
         self.contradictions[registration] += 1
@@ -133,8 +154,9 @@ class Book:
     def _add_attestation(self, signed: Signed[Attestation]) -> bool:
         attestation, signer = signed.message, signed.registration
         key = digest(self.context.domain, attestation)
-        known = self._attested.setdefault((signer, attestation.term), key)
-        if known != key:
+        known = self._attested.setdefault((signer, attestation.term), signed)
+        if known.message != attestation:
+            self._prove(known, signed)
             raise self._contradiction(signer)
         common = attestation
         if self.context.local:
@@ -169,6 +191,8 @@ class Book:
         closed = self._closed(envelope, commits, found)
         if closed.root in self.closed:
             return False
+        if closed.roster.term in self.rosters:
+            self._prove(self.rosters[closed.roster.term].signed, closed.signed)
         if closed.roster.term in self.rosters and not self._named(closed.root):
             raise self._contradiction(closed.signed.registration)
         for each_closed in lineage([closed]):
@@ -218,6 +242,7 @@ class Book:
     def _offer(self, table: dict[int, Signed[T]], signed: Signed[T]) -> None:
         known = table.setdefault(signed.registration, signed)
         if known.message != signed.message:
+            self._prove(known, signed)
             self.contradictions[signed.registration] += 1
 
     # -- asking

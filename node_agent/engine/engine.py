@@ -99,7 +99,7 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await play
         self._node.reports.append(current.account())
-        log.info("Round %d is sealed.", context.round)
+        log.info("Round %d is over.", context.round)
         self._past = [current, *self._past[:1]]
         self._node.store.forget_before(context.round)
 
@@ -254,7 +254,8 @@ class Engine:
             "protocol": PROTOCOL,
             "node": self._node.spiffe_id,
             "run": "0x" + self._node.chain.run_id.hex(),
-            "training": self._node.trainer.connected,
+            "training": self._node.trains,
+            "paused": self._node.paused,
             "last": self._node.reports.last,
         }
         if self._over:

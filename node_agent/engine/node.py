@@ -24,11 +24,13 @@ from node_agent.journal import Journal
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Envelope, Peer, Reason, Traffic
+from node_agent.proofs import Proofs
 from node_agent.trainer import Request, Trainer
 from node_agent.usage.meter import Meter
 
 log = logging.getLogger(__name__)
 
+_PAUSED = "paused"  # a fact in the journal
 _PATIENCE_S = 2.0  # with one source of a model; then the next is asked as well
 
 
@@ -53,6 +55,7 @@ class Node:
     ready_timeout_s: float
     inbound: bool = True
     """Do peers connect to this node? Otherwise it opens all connections itself."""
+    proofs: Proofs | None = None
     changed: Changed = field(default_factory=Changed)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -80,6 +83,22 @@ class Node:
     def others(self, state: RoundContext | RunOver) -> list[Peer]:
         """The other nodes of the snapshot."""
         return [peer for peer in state.members if peer.registration != self.registration]
+
+    @property
+    def paused(self) -> bool:
+        """Has the operator taken this node out of the rounds? It stays a member, and serves."""
+        return self.journal.fact(_PAUSED) == "yes"
+
+    def pause(self, paused: bool) -> None:
+        """Commit and attest nothing from now on, also after a restart; or take part again."""
+        self.journal.keep(_PAUSED, "yes" if paused else "no")
+        log.warning("Paused by the operator." if paused else "Resumed by the operator.")
+        self.changed.notify()
+
+    @property
+    def trains(self) -> bool:
+        """Is there something that trains, and may?"""
+        return self.trainer.connected and not self.paused
 
     def sources(self, context: RoundContext, owner: int, holders: Iterable[int]) -> list[Peer]:
         """Whom to ask for an update, in this order: its node, then who may have it by now.

@@ -22,18 +22,23 @@ from node_agent.engine.leader import ranking
 from node_agent.engine.node import Node
 from node_agent.engine.report import RoundReport
 from node_agent.engine.sealing import post_again_and_again, turn_to_post_s
-from node_agent.engine.signals import alongside, end
+from node_agent.engine.signals import alongside, end, unless
 from node_agent.engine.store import file_root
 from node_agent.engine.terms import Terms
 from node_agent.errors import MessageRefused, ParameterError, PeerError
 from node_agent.parameters.check import check_update
 from node_agent.parameters.format import ParameterFile
 from node_agent.peers.protocol import Envelope, Peer
+from node_agent.proofs import Signed
 from node_agent.trainer import Request, TrainerGone
 
 log = logging.getLogger(__name__)
 
 _CATCH_UP_TIMEOUT_S = 3.0
+
+
+class _Paused(Exception):
+    """The operator has taken this node out of the rounds."""
 
 
 class Round:
@@ -42,9 +47,8 @@ class Round:
     def __init__(self, node: Node, context: RoundContext, late: LateBooks | None = None) -> None:
         self.node, self.context = node, context
         self._late = late
-        self.book = Book(
-            context, ranking(context.run_id, context.round, context.base_root, context.members)
-        )
+        leaders = ranking(context.run_id, context.round, context.base_root, context.members)
+        self.book = Book(context, leaders, self._contradicted)
         self.state = "training" if context.round else "opening"
         self.report = RoundReport(context.round, node.spiffe_id)
         self._sent_before = node.traffic.sent_bytes
@@ -54,6 +58,12 @@ class Round:
         self._living = 0
         self._trained_at: float | None = None
         self.terms = Terms(self)
+
+    def _contradicted(self, registration: int, first: Signed, second: Signed) -> None:
+        """Keep what proves it; not of ourselves: see ``forgotten``."""
+        if registration != self.node.registration and self.node.proofs:
+            who = self.context.by_registration[registration].spiffe_id
+            self.node.proofs.keep(who, registration, first, second)
 
     def opens(self, root: bytes) -> bool:
         """May peers read the file with this root from us?"""
@@ -137,6 +147,18 @@ class Round:
                 "This node sits out round %d: its journal is not up to date.", self.context.round
             )
             await asyncio.Event().wait()
+        while True:
+            await self.node.changed.until(lambda: not self.node.paused)
+            self.state = "training" if self.context.round else "opening"
+            with suppress(_Paused):
+                await unless(self._play_on(), self._until_paused())
+
+    async def _until_paused(self) -> None:
+        await self.node.changed.until(lambda: self.node.paused)
+        self.state = "paused by the operator"
+        raise _Paused
+
+    async def _play_on(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._get_ready() if self.context.round == 0 else self._commit())
             group.create_task(self.terms.play())
@@ -292,7 +314,7 @@ class Round:
         if self.context.measured(mine, own=self.node.registration in tally.signed):
             self.report.loss_after = mine.loss_after / 1e9
             self.report.metric = mine.metric / 1e9
-        if not self.ends_run(tally):
+        if not self.ends_run(tally) and not self.node.paused:
             with suppress(TrainerGone):
                 await self.node.hand_over(
                     self.context,
