@@ -90,7 +90,9 @@ async def run_agent(settings: Settings) -> None:
         quota_bytes = round(settings.quota_gb * 1e9)
         await asyncio.to_thread(make_room, settings.folder, quota_bytes, run_id.hex()[:16])
         await asyncio.to_thread(store.sweep)
-        schema = await asyncio.to_thread(check_files, settings, terms, store)
+        run = await contracts.training.run(run_id)
+        start_root, name = run.initial_root, run.name
+        schema = await asyncio.to_thread(check_files, settings, terms, start_root, store)
 
         identity = NodeIdentity(source, signer)
         agreement = bytes.fromhex(settings.agreement[2:])
@@ -115,7 +117,6 @@ async def run_agent(settings: Settings) -> None:
             suspected = {"suspected": presence.status} if presence.status else {}
             return {**engine.status(), **way, **suspected, "usage": usage.status()}
 
-        name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
             settings.socket,
             welcome=lambda: _welcome(settings, run_id, name, terms, status()),

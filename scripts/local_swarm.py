@@ -141,6 +141,7 @@ class Site:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait(10)
+        self.training = self.agent = None
         for log in self.logs:
             log.close()
 
@@ -234,10 +235,7 @@ class LocalSwarm:
             if site.organization not in self._late:
                 await self.enroll(site)
         self.run_id = await self._create_run(self.agreement, relayer)
-        await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
-        rewards = self.contracts.rewards
-        await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
-        await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
+        await self._fund(relayer)
         self._write_settings(self.agreement, rpc_url)
 
     async def _agree(self, relayer: Signer) -> bytes:
@@ -278,11 +276,27 @@ class LocalSwarm:
             signer=self.embedded.deployer,
         )
 
-    async def _create_run(self, agreement: bytes, relayer: Signer) -> bytes:
+    async def continue_run(self) -> None:
+        """Create another run of the same name, which goes on from the model of the finished one."""
+        relayer, before = self.embedded.deployer, self.run_id
+        self.run_id = await self._create_run(self.agreement, relayer, continues=before)
+        await self._fund(relayer)
+
+    async def _fund(self, relayer: Signer) -> None:
+        await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
+        rewards = self.contracts.rewards
+        await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
+        await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
+
+    async def _create_run(
+        self, agreement: bytes, relayer: Signer, continues: bytes = bytes(32)
+    ) -> bytes:
         request = RunRequest(
             agreement=agreement,
             party=0,
             name=RUN_NAME,
+            generation=2 if any(continues) else 1,
+            continues=continues,
             salt=bytes(32),
             deadline=int(time.time()) + _DAY_S,
         )
