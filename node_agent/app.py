@@ -142,6 +142,7 @@ async def run_agent(settings: Settings) -> None:
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
+            ready_organizations=settings.ready_organizations,
             inbound=settings.reachable,
             proofs=Proofs(settings.folder, contracts.training.address),
         )

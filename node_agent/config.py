@@ -128,6 +128,7 @@ class Settings(BaseSettings):
     transfer_timeout_s: Seconds = 600.0
     evaluate_timeout_s: Seconds = 600.0
     ready_timeout_s: Seconds = 60.0
+    ready_organizations: Annotated[int, Field(ge=0, le=64)] = 0
 
     metrics_listen: str = ""  # host:port for Prometheus; empty: nowhere
     quota_gb: Annotated[float, Field(ge=0)] = 0.0  # of parameter files in `folder`; 0: no limit

@@ -86,6 +86,7 @@ class Engine:
         play = asyncio.ensure_future(current.play())
         moved = asyncio.ensure_future(self._node.chain.moved_on(context))
         stalled = asyncio.ensure_future(self._reopen_when_stalled(current))
+        watch = asyncio.ensure_future(current.reach.watch()) if current.reach else stalled
         try:
             await asyncio.wait({play, moved}, return_when=asyncio.FIRST_COMPLETED)
             if play.done():
@@ -94,7 +95,7 @@ class Engine:
             if current.agreed:
                 await self._let_go(current, play)
         finally:
-            for task in (play, moved, stalled):
+            for task in (play, moved, stalled, watch):
                 task.cancel()
             with suppress(asyncio.CancelledError):
                 await play
@@ -264,6 +265,8 @@ class Engine:
             return status | {"state": "starting", "round": self._open_round, "prev": ""}
         played, context = self._round, self._round.context
         by_number = context.by_registration
+        if played.reach:
+            status["unreached"] = played.reach.unreached
         return status | {
             "name": context.name,
             "round": context.round,

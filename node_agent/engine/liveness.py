@@ -32,7 +32,7 @@ class Liveness:
         try:
             status = await self._node.client.status(peer, self.TIMEOUT_S)
         except PeerError as error:
-            return error.reason not in (Reason.UNREACHABLE, Reason.TIMEOUT)
+            return error.reason not in (Reason.UNREACHABLE, Reason.TIMEOUT, Reason.VERSION)
         return not (comes and status.get("paused")) and (bool(status.get("training")) or not trains)
 
     async def lost(self, leader: Peer, *, trusted: bool) -> None:

@@ -53,6 +53,8 @@ class Node:
     message_timeout_s: float
     transfer_timeout_s: float
     ready_timeout_s: float
+    ready_organizations: int = 0
+    """So many should be there before the run begins; otherwise a quorum, and who is reachable."""
     inbound: bool = True
     """Do peers connect to this node? Otherwise it opens all connections itself."""
     proofs: Proofs | None = None

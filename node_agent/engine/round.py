@@ -20,6 +20,7 @@ from node_agent.engine.headers import update_metadata
 from node_agent.engine.late import LateBooks
 from node_agent.engine.leader import ranking
 from node_agent.engine.node import Node
+from node_agent.engine.reachability import Reachability
 from node_agent.engine.report import RoundReport
 from node_agent.engine.sealing import post_again_and_again, turn_to_post_s
 from node_agent.engine.signals import alongside, end, unless
@@ -55,6 +56,7 @@ class Round:
         self.agreed = False
         """A quorum signed: what is left is to hand the model over, and to post."""
         self.released = asyncio.Event()
+        self.reach = None if context.round else Reachability(node, context)
         self._living = 0
         self._trained_at: float | None = None
         self.terms = Terms(self)
@@ -85,10 +87,11 @@ class Round:
         here = len(context.parties_of(book.updates if context.round else book.ready))
         if self.state == "paused":
             here = self._living
+        gaps = "".join(f"; {line}" for line in self.reach.lines()) if self.reach else ""
         return (
             f"round {context.round}: {here} of {context.organizations} organizations are there, "
             f"{context.quorum} are needed; {self.state}, term {self.terms.number} "
-            f"led by {self.terms.leader.organization}"
+            f"led by {self.terms.leader.organization}{gaps}"
         )
 
     def paused_with(self, organizations: int) -> None:

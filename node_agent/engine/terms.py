@@ -82,6 +82,7 @@ class Terms:
         await self._quorum_commits()
         if context.round == 0:
             # The others' training processes may be late; unless somebody has begun already.
+            await self._ready_organizations()
             await self.liveness.gather(
                 lambda n: n in book.ready or bool(book.proposals) or bool(book.holdings),
                 self._node.ready_timeout_s,
@@ -122,6 +123,16 @@ class Terms:
                 else:
                     self._round.say_ready()
                 pause_s = min(2 * pause_s, _ASK_AGAIN_MOST_S)
+
+    async def _ready_organizations(self) -> None:
+        """Wait for as many as the operator wants to see at the start, at most `ready_timeout_s`."""
+        context, book, node = self._context, self._book, self._node
+        wanted = min(node.ready_organizations, context.organizations)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(node.ready_timeout_s):
+                await node.changed.until(
+                    lambda: len(context.parties_of(book.ready)) >= wanted or bool(book.tallies)
+                )
 
     def _limit_s(self) -> float:
         """Doubles per term, up to the time after which the round may be reopened anyway."""

@@ -34,12 +34,15 @@ from node_agent.peers.lines import Exchange as Lines
 from node_agent.peers.protocol import (
     HELD_LIMIT_BYTES,
     MESSAGE_LIMIT_BYTES,
+    PROTOCOL,
     Directory,
     Envelope,
     Peer,
     Reason,
     Traffic,
     encode,
+    foreign_version,
+    version_header,
 )
 from node_agent.peers.tunnels import Tunnels
 
@@ -92,7 +95,7 @@ class PeerClient:
         """A line whose other end is the peer itself: it says so first, as every answer does."""
         context = self._context(peer)
         url = _address(peer).origin().with_path(path)
-        headers = dict(self._bindings.headers(context.svid.leaf))
+        headers = {**version_header(), **self._bindings.headers(context.svid.leaf)}
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 socket = await self._open_for_lines().ws_connect(
@@ -251,7 +254,8 @@ class PeerClient:
         context = self._context(peer)
         direct = not self._tunnels.leads_to(peer) and not self._on_detour(peer)
         url = _address(peer if direct else await self._tunnels.beyond(peer))
-        headers = {**options.get("headers", {}), **self._bindings.headers(context.svid.leaf)}
+        own = self._bindings.headers(context.svid.leaf)
+        headers = {**options.get("headers", {}), **version_header(), **own}
         while True:
             trace = SimpleNamespace(reused=False)
             try:
@@ -292,6 +296,13 @@ class PeerClient:
         except IdentityError:
             response.close()
             raise
+        if response.status != 426 and (version := foreign_version(response.headers)):
+            response.close()
+            raise PeerError(
+                f"{peer.spiffe_id} speaks version {version} of the peers' protocol, not {PROTOCOL}",
+                reason=Reason.VERSION,
+                hint="install the same major version of swarm-node at both sites",
+            )
 
     def _context(self, peer: Peer) -> PeerContext:
         """The TLS settings for a peer.

@@ -21,11 +21,14 @@ from node_agent.peers.lines import FRAME_LIMIT_BYTES, HEARTBEAT_S, Exchange, Lin
 from node_agent.peers.protocol import (
     MESSAGE_LIMIT_BYTES,
     PROTOCOL,
+    PROTOCOL_MINOR,
     Directory,
     Envelope,
     Inbox,
     Peer,
     Traffic,
+    foreign_version,
+    version_header,
 )
 
 log = logging.getLogger(__name__)
@@ -143,6 +146,13 @@ class PeerServer:
         """Judges every request anew: certificates expire and nodes leave, connections stay."""
         try:
             request[_SENDER] = self._sender(request)
+            if version := foreign_version(request.headers):
+                return _problem(
+                    426,
+                    f"this node speaks version {PROTOCOL}.{PROTOCOL_MINOR} of the peers' protocol, "
+                    f"not {version}",
+                    "install the same major version of swarm-node at both sites",
+                )
             return await handler(request)
         except IdentityError as error:
             log.warning("peer refused: %s", error)
@@ -166,6 +176,7 @@ class PeerServer:
         return sender
 
     async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(version_header())
         response.headers.update(self._bindings.headers(_connection(request).own.leaf))
 
     async def _receive(self, request: web.Request) -> web.Response:
