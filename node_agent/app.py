@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Any
 
 from contracts import Contracts
@@ -42,6 +43,7 @@ from node_agent.models.keeping import keep
 from node_agent.models.library import Library
 from node_agent.operations.metrics import Metrics
 from node_agent.operations.storage import EXCHANGE, MODELS, make_room
+from node_agent.operations.troubles import remembered
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.lines import Exchange
@@ -67,6 +69,7 @@ async def run_agent(settings: Settings) -> None:
     Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
     """
     async with AsyncExitStack() as stack:
+        troubles = stack.enter_context(remembered())
         journal = Journal(settings.folder / "journal.sqlite3")
         stack.callback(journal.close)
         signer = load_key(settings.node_key)
@@ -111,11 +114,18 @@ async def run_agent(settings: Settings) -> None:
         outbound: Outbound | None = None
 
         def status() -> Mapping[str, Any]:
+            about: dict[str, Any] = {
+                "version": version("swarm-marketplace"),
+                "svid_expires_s": int(source.current().not_after_s),
+                "troubles": troubles.recent(),
+            }
             if engine is None:
-                return {"state": "starting", "node": settings.spiffe_id}
-            way = {"inbound": settings.reachable, "lines": outbound.connected if outbound else []}
-            suspected = {"suspected": presence.status} if presence.status else {}
-            return {**engine.status(), **way, **suspected, "usage": usage.status()}
+                return {"state": "starting", "node": settings.spiffe_id, **about}
+            about["inbound"] = settings.reachable
+            about["lines"] = outbound.connected if outbound else []
+            if presence.status:
+                about["suspected"] = presence.status
+            return {**engine.status(), "usage": usage.status(), **about}
 
         trainer = Trainer(
             settings.socket,
