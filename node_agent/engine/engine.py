@@ -111,7 +111,10 @@ class Engine:
         """
         released = asyncio.ensure_future(current.released.wait())
         both: set[asyncio.Future[Any]] = {play, released}
-        await asyncio.wait(both, timeout=_LET_GO_S, return_when=asyncio.FIRST_COMPLETED)
+        limit_s = _LET_GO_S
+        if current.context.local:  # our row may still be measured
+            limit_s = max(limit_s, current.context.terms.leader_timeout / 1000)
+        await asyncio.wait(both, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         released.cancel()
 
     async def _reopen_when_stalled(self, current: Round) -> None:

@@ -44,12 +44,10 @@ class Tunnels:
         port = self._ports.get(peer.spiffe_id)
         if port is None:
 
-            async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                task = asyncio.current_task()
-                assert task is not None
+            def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                task = asyncio.ensure_future(self._pass(peer.spiffe_id, reader, writer))
                 self._passing.add(task)
                 task.add_done_callback(self._passing.discard)
-                await self._pass(peer.spiffe_id, reader, writer)
 
             server = await asyncio.start_server(accept, "127.0.0.1", 0)
             self._servers.append(server)

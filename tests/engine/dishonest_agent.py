@@ -3,8 +3,8 @@
 DISHONEST says how: it commits to, and serves, a file that an honest agent would not let out (nan,
 shape, name: under another node's, huge); gives nobody its file (withhold); or, when it leads,
 proposes to be paid alone (greedy), or what cannot be read (garbled); tells all of one commit and
-then of another (two-faced). Everything else it does by
-the book.
+then of another (two-faced); leaves others' late rows out of its seals (hush). Everything else it
+does by the book.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from contracts.messages import Attestation, pack_shares, sign, to_json
 from node_agent.cli import main
 from node_agent.engine.engine import Engine
+from node_agent.engine.late import LateBooks
 from node_agent.engine.round import Round
 from node_agent.engine.store import file_root
 from node_agent.engine.terms import Terms
@@ -69,6 +70,10 @@ def garbled(self: Terms, proposal: Attestation) -> None:
     self._node.broadcast(self._context, envelope)
 
 
+async def keep_silent(self: LateBooks) -> None:
+    return None
+
+
 say = Round.say
 
 
@@ -89,6 +94,8 @@ if __name__ == "__main__":
             Terms._attestation = greedy  # type: ignore[method-assign]
         case "two-faced":
             Round.say = two_faced  # type: ignore[method-assign]
+        case "hush":
+            LateBooks.collect = keep_silent  # type: ignore[method-assign]
         case "garbled":
             Terms._attest = garbled  # type: ignore[method-assign]
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -119,3 +120,33 @@ async def test_an_organization_speaks_through_its_first_node_that_lives(start: S
     rows = [e for e in await events(swarm) if isinstance(e, RowCounted) and e.party == 0]
     assert {row.registration for row in rows if row.round < 3} == {0}
     assert {row.registration for row in rows if row.round > at} == {1}
+
+
+async def test_whose_row_is_left_out_by_others_adds_it_from_then_on(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swarm = await start(
+        organizations=FOUR, metering=METERING_LOCAL, max_rounds=1000, target_loss=0, min_peers=3,
+        quorum_grace=300, leader_timeout=4000,
+    )  # fmt: skip
+    *hushed, east = swarm.sites
+    monkeypatch.setenv("DISHONEST", "hush")
+    for site in hushed:
+        site.start_agent([sys.executable, "-m", "tests.engine.dishonest_agent"])
+    await launch_agents(swarm)
+    for site in swarm.sites:
+        train(swarm, site, 0.15, *(("--evaluate-s", "0.8") if site is east else ()))
+    await swarm.wait(
+        "it to notice", lambda: "was left out" in (east.folder / "agent.log").read_text(), 60
+    )
+    async with asyncio.timeout(60):
+        while not await added_by_itself(swarm, east.party):  # noqa: ASYNC110  others' deed
+            await asyncio.sleep(0.5)
+
+
+async def added_by_itself(swarm: LocalSwarm, party: int) -> bool:
+    """Is there a row of this organization that came with no seal?"""
+    happened = await events(swarm)
+    sealing = {event.transaction for event in happened if isinstance(event, Sealed)}
+    rows = [event for event in happened if isinstance(event, RowCounted)]
+    return any(row.party == party and row.transaction not in sealing for row in rows)
