@@ -110,6 +110,11 @@ class RunChain:
         self._members: dict[tuple[int, int], tuple[Peer, ...]] = {}
         self._parties: list[tuple[str, int]] = []
 
+    @property
+    def stagger_s(self) -> float:
+        """Between the turns of those who may all post the same: longer than a block."""
+        return self.contracts.chain.profile.post_stagger_s
+
     def hint(self) -> None:
         """Something may have happened: look now."""
         self._hint.set()

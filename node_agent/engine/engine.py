@@ -26,7 +26,6 @@ _EARLY_PER_PEER = 16  # messages of a round that we have not seen opened yet
 _LET_GO_S = 10.0
 _REOPEN_AGAIN_S = 5.0
 _TELL_EVERY_S = 5.0
-_SETTLE_STAGGER_S = 1.0
 _SETTLE_AGAIN_S = 2.0
 
 
@@ -152,7 +151,8 @@ class Engine:
         """`local` metering: have the last round paid, by whoever is there, one after the other."""
         members = [peer.registration for peer in over.members]
         if self._node.registration in members:
-            await asyncio.sleep(_SETTLE_STAGGER_S * members.index(self._node.registration))
+            turn = members.index(self._node.registration)
+            await asyncio.sleep(self._node.chain.stagger_s * turn)
         while True:
             try:
                 late = await self._late.collect()

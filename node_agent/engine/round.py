@@ -340,7 +340,8 @@ class Round:
         await self.terms.liveness.gather(heard, self.context.terms.quorum_grace / 1000)
 
     async def _post(self, tally: Tally) -> None:
-        await asyncio.sleep(turn_to_post_s(self.book, tally.attestation, self.node.registration))
+        own, stagger_s = self.node.registration, self.node.chain.stagger_s
+        await asyncio.sleep(turn_to_post_s(self.book, tally.attestation, own, stagger_s))
         if self.context.local:
             await self._hear_rows(tally)
         async for transaction in post_again_and_again(self.node.chain, tally, self._late):

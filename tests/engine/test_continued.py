@@ -11,6 +11,7 @@ from tests.engine.swarms import Start, finished, launch, seals
 pytestmark = pytest.mark.timeout(180)
 
 
+@pytest.mark.slow
 async def test_a_run_goes_on_from_another_ones_model_also_at_a_site_that_has_lost_it(
     start: Start,
 ) -> None:

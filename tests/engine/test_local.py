@@ -72,6 +72,7 @@ async def test_each_measures_on_its_own_data_and_is_paid_to_the_wei(start: Start
     assert all(not any(bips for _, bips in unpack_shares(r.shares)) for r in rows if r.party == 3)
 
 
+@pytest.mark.slow
 async def test_a_row_that_comes_late_is_brought_by_the_next_seal(start: Start) -> None:
     swarm = await start(
         organizations=FOUR, metering=METERING_LOCAL, max_rounds=1000, target_loss=0, min_peers=3,
@@ -103,6 +104,7 @@ async def test_with_three_organizations_all_are_paid_equally(start: Start) -> No
     assert pool.credited_wei == {site.party: paid[site.organization] for site in swarm.sites}
 
 
+@pytest.mark.slow
 async def test_an_organization_speaks_through_its_first_node_that_lives(start: Start) -> None:
     swarm = await start(
         organizations=("north", "north", "south", "west", "east"), metering=METERING_LOCAL,
@@ -122,6 +124,7 @@ async def test_an_organization_speaks_through_its_first_node_that_lives(start: S
     assert {row.registration for row in rows if row.round > at} == {1}
 
 
+@pytest.mark.slow
 async def test_whose_row_is_left_out_by_others_adds_it_from_then_on(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

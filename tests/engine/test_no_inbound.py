@@ -35,6 +35,7 @@ async def test_a_site_without_an_address_takes_part_in_a_mesh(start: Start) -> N
     assert all(west.spiffe_id in r["members"] for r in swarm.reports(swarm.sites[0])[1:])
 
 
+@pytest.mark.slow
 async def test_two_that_see_only_the_third_go_on_when_it_comes_back(start: Start) -> None:
     swarm = await start(
         places={"south": NO_ADDRESS, "west": NO_ADDRESS}, topology=STAR, max_rounds=1000,
@@ -133,6 +134,7 @@ async def isolated(network: Network, tmp_path: Path) -> AsyncIterator[LocalSwarm
         yield swarm
 
 
+@pytest.mark.slow
 async def test_three_sites_of_which_two_accept_no_inbound_connection_finish_a_run(
     network: Network, isolated: LocalSwarm
 ) -> None:

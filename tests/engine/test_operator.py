@@ -80,6 +80,7 @@ async def test_who_contradicts_itself_is_proven_by_a_file_and_a_command(
     await reaches(swarm, max(number or 0 for number in swarm.rounds()) + 1, swarm.sites[:2])
 
 
+@pytest.mark.slow
 async def test_a_paused_node_is_missed_until_it_is_resumed_whatever_happens(start: Start) -> None:
     swarm = await start(max_rounds=1000, target_loss=0)
     await launch(swarm, batch_s=0.02)
@@ -102,6 +103,7 @@ async def test_a_paused_node_is_missed_until_it_is_resumed_whatever_happens(star
     )
 
 
+@pytest.mark.slow
 async def test_two_paused_nodes_hold_the_run_up_until_one_is_resumed(start: Start) -> None:
     swarm = await start(max_rounds=1000, target_loss=0)
     await launch_agents(swarm)
