@@ -26,7 +26,6 @@ from node_agent.identity.choose import source_for
 from node_agent.identity.source import IdentitySource
 from node_agent.identity.svid import Svid
 from node_agent.joining import (
-    MERGE_METHODS,
     METERING,
     check_files,
     check_lease,
@@ -36,6 +35,7 @@ from node_agent.joining import (
 )
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
+from node_agent.merge.rules import E6, Rule
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Traffic
@@ -75,7 +75,7 @@ async def run_agent(settings: Settings) -> None:
         registration = await find_registration(contracts, settings, signer.address)
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
-        check_terms(terms)
+        rule = check_terms(terms)
         store = Store(settings.folder / "exchange" / run_id.hex()[:16])
         await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
@@ -101,7 +101,7 @@ async def run_agent(settings: Settings) -> None:
         name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
             settings.socket,
-            welcome=lambda: _welcome(settings, run_id, name, terms, status()),
+            welcome=lambda: _welcome(settings, run_id, name, terms, rule, status()),
             admit=lambda message: _admit(message, schema),
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
@@ -119,6 +119,7 @@ async def run_agent(settings: Settings) -> None:
             reports=Reports(settings.folder / "rounds.jsonl"),
             meter=meter,
             schema=schema,
+            rule=rule,
             traffic=traffic,
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
@@ -153,7 +154,12 @@ async def _serving(start: Callable[[], Any], stop: Callable[[], Any]) -> AsyncIt
 
 
 def _welcome(
-    settings: Settings, run_id: bytes, name: str, terms: Terms, status: Mapping[str, Any]
+    settings: Settings,
+    run_id: bytes,
+    name: str,
+    terms: Terms,
+    rule: Rule,
+    status: Mapping[str, Any],
 ) -> dict[str, Any]:
     return {
         "do": "welcome",
@@ -165,7 +171,8 @@ def _welcome(
             "minPeers": terms.min_peers,
             "syncFrequency": terms.sync_frequency,
             "maxRounds": terms.max_rounds,
-            "mergeMethod": MERGE_METHODS[terms.merge_rule],
+            "mergeMethod": rule.name,
+            "mergeParameter": (terms.merge_parameter or rule.default_e6) / E6,
             "metering": METERING[terms.metering],
         },
         "validation": str(settings.validation) if settings.validation else None,

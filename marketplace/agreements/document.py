@@ -22,6 +22,7 @@ from marketplace.agreements.terms import (
 from marketplace.clock import iso
 
 _E9 = 10**9
+_E6 = 10**6
 _TOKEN_WEI = 10**18
 _METERING_TEXT = {
     "equal": "Every organization of a round's roster is credited the same.",
@@ -122,7 +123,7 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("validation set (BLAKE3)", "none" if validation == NO_HASH else validation),
         ("batches between two rounds", str(terms.sync_frequency)),
         ("rounds at most", str(terms.max_rounds)),
-        ("merge rule", name_of(MERGE_RULES, terms.merge_rule)),
+        ("merge rule", _merge_rule(terms)),
         ("quorum", quorum),
         ("samples behind an update, at least", str(terms.min_samples)),
         _target(terms),
@@ -136,6 +137,14 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("rejected updates that lead to quarantine", _strikes(terms)),
         ("a newcomer may claim after", f"{terms.probation} s"),
     ]
+
+
+def _merge_rule(terms: Terms) -> str:
+    name = name_of(MERGE_RULES, terms.merge_rule)
+    if not terms.merge_parameter:
+        return name
+    whole, parts = divmod(terms.merge_parameter, _E6)
+    return f"{name}, parameter {whole}.{parts:06d}"
 
 
 def _target(terms: Terms) -> tuple[str, str]:

@@ -14,7 +14,22 @@ from contracts.messages import Bylaws, Terms, from_json, to_json
 from marketplace.errors import InvalidInput
 
 METERING: Final = {"equal": 0, "size": 1, "common": 2, "local": 3}
-MERGE_RULES: Final = {"mean": 0}
+MERGE_RULES: Final = {
+    "mean": 0,
+    "norm-clipped-mean": 1,
+    "coordinate-median": 2,
+    "geometric-median": 3,
+    "trimmed-mean": 4,
+    "krum": 5,
+    "multi-krum": 6,
+    "centered-clipping": 7,
+    "server-momentum": 8,
+    "server-adagrad": 9,
+    "server-adam": 10,
+    "server-yogi": 11,
+    **{f"plug-in-{number}": number for number in range(128, 256)},
+}
+"""See docs/merge-rules.md. A plug-in has to be installed at every node of the agreement."""
 TOPOLOGIES: Final = {"mesh": 0, "star": 1}
 STOPPING: Final = {"loss": 0, "lowest-metric": 1, "highest-metric": 2}
 BUDGET_RULES: Final = {"progress": 0, "per-round": 1}
@@ -24,6 +39,8 @@ LEAST_PARTIES_METERED: Final = 3
 _MOST_STRIKES: Final = 6
 _MOST_NODES: Final = 32
 _ALL_BIPS: Final = 10_000
+_OF_WEIGHT: Final = ("trimmed-mean", "krum", "multi-krum")
+_HALF_E6: Final = 500_000
 _S = TypeVar("_S", Terms, Bylaws)
 
 _CODES: Final = {
@@ -48,7 +65,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "quorum_grace": 5_000,
     "leader_timeout": 30_000,
     "min_peers": 0,
-    "merge_rule": MERGE_RULES["mean"],
+    # What one site can do to the model is bounded, at hardly any cost where all are honest.
+    "merge_rule": MERGE_RULES["norm-clipped-mean"],
 }
 
 
@@ -66,6 +84,7 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
     terms = _read(Terms, "terms", values)
     for name, codes in _CODES.items():
         _check_code(name, codes, getattr(terms, name))
+    _check_merge(terms)
     _check_pay(terms, parties)
     _check_times(terms)
     _check_losses_and_files(terms)
@@ -123,11 +142,21 @@ def _check_code(name: str, codes: dict[str, int], code: int) -> None:
     words = name.replace("_", " ")
     runs = [each for each in codes if each not in _NOT_RUN.get(name, ())]
     if code not in codes.values():
-        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(runs)}")
+        named = [each for each in runs if not each.startswith("plug-in")]
+        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(named)}")
     if (chosen := name_of(codes, code)) not in runs:
         raise InvalidInput(
             f"no node agent of this version runs the {words} {chosen}",
             hint=f"set terms.{name} to {' or '.join(runs)}",
+        )
+
+
+def _check_merge(terms: Terms) -> None:
+    rule = name_of(MERGE_RULES, terms.merge_rule)
+    if rule in _OF_WEIGHT and terms.merge_parameter >= _HALF_E6:
+        raise InvalidInput(
+            f"the merge_parameter of {rule} is a part of the weight below one half, in 1e-6",
+            hint=f"set terms.merge_parameter below {_HALF_E6}, or to zero for the rule's default",
         )
 
 

@@ -93,7 +93,8 @@ class Engine:
         self._node.reports.append(current.account())
         log.info("Round %d is sealed.", context.round)
         self._past = [current, *self._past[:1]]
-        self._node.store.forget_before(context.round)
+        kept = [context.base_root, self._node.state_root(context.base_root)]
+        self._node.store.forget_before(context.round, filter(None, kept))
 
     async def _let_go(self, current: Round, play: asyncio.Future[None]) -> None:
         """Our own training process gets its model before the next round takes it over.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from contracts.messages import Attestation, unpack_shares
 from metering.agreement import Measurement, agrees
-from metering.contribution import GAUSS_LEGENDRE, efficiency_gap, scores
+from metering.contribution import GAUSS_LEGENDRE, efficiency_gap
 from metering.errors import MeteringError
 from metering.fixed import LOSS_LIMIT_E9, METRIC_LIMIT_E9, SCALE, metric_to_fixed, to_fixed
 from metering.split import Row
+from node_agent.engine.coalitions import scores_by_losses
 from node_agent.engine.context import RoundContext
 from node_agent.engine.exchange import Merged
 from node_agent.engine.node import Node
@@ -64,18 +66,21 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
     base = await node.model(context, context.base_root)
     loop = asyncio.get_running_loop()
     metered = needs_gradient(context, merged.peers)
-    gradient = node.store.scratch(context.round, "gradient") if metered else None
+    by_gradient = metered and merged.coefficients is not None and node.trainer.gradients
+    gradient = node.store.scratch(context.round, "gradient") if by_gradient else None
     evaluate_s = score_s = 0.0
     phi = None
     for count in sorted(GAUSS_LEGENDRE):
-        points = GAUSS_LEGENDRE[count] if metered else ()
+        points = GAUSS_LEGENDRE[count] if by_gradient else ()
         evaluating = node.trainer.evaluate(base, merged.path, points, gradient)
         evaluation = await _counted(node, context, evaluating)
         evaluate_s += evaluation.seconds
         if gradient is None or not isfinite(evaluation.loss_before - evaluation.loss_after):
             break
         started = loop.time()
-        phi = await asyncio.to_thread(_scores, gradient, base, merged)
+        phi = await asyncio.to_thread(
+            _scores, gradient, base, merged.files, merged.coefficients or ()
+        )
         scored_s = loop.time() - started
         score_s += scored_s
         node.meter.evaluated(context.round, scored_s)
@@ -85,6 +90,14 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
             break
         if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= _GAP_LIMIT:
             break
+    if metered and not by_gradient and merged.peers:
+        started = loop.time()
+
+        async def loss_at(path: Path) -> Evaluation:
+            return await _counted(node, context, node.trainer.evaluate(path, path, (), None))
+
+        phi = await scores_by_losses(node, context, merged, evaluation, loss_at)
+        score_s += loop.time() - started
     void = not merged.peers or (metered and phi is None)
     shares = () if void else row(context, merged.peers, merged.samples, phi)
     parties = frozenset(peer.party for peer in merged.peers)
@@ -125,10 +138,13 @@ def _loss_e9(loss: float) -> int:
     return to_fixed(loss)
 
 
-def _scores(gradient: Path, base: Path, merged: Merged) -> tuple[float, ...]:
-    updates = [ParameterFile.open(path) for path in merged.files]
+def _scores(
+    gradient: Path, base: Path, files: Sequence[Path], coefficients: Sequence[Fraction]
+) -> tuple[float, ...]:
+    """phi_i = −c_i·⟨gradient, u_i − base⟩: Aumann-Shapley along base + s·Σ c_i·(u_i − base)."""
+    updates = [ParameterFile.open(path) for path in files]
     products = dots(ParameterFile.open(gradient), ParameterFile.open(base), updates)
-    return scores(merged.weights, products)
+    return tuple(-float(c) * dot for c, dot in zip(coefficients, products, strict=True))
 
 
 def disagreement(

@@ -53,7 +53,12 @@ class Round:
 
     def opens(self, root: bytes) -> bool:
         """May peers read the file with this root from us?"""
-        return root == self.context.base_root or self.book.opens(root, self.node.registration)
+        base = self.context.base_root
+        return (
+            root == base
+            or self.book.opens(root, self.node.registration)
+            or root == self.node.state_root(base)
+        )
 
     def receive(self, envelope: Envelope, sender: Peer | None) -> None:
         """Take a message of this round. ``MessageRefused``."""

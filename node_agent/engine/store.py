@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from blake3 import blake3
@@ -57,9 +58,16 @@ class Store:
         """The file with this root, in whichever recent round."""
         return next(self._folder.glob(f"round-*/{root.hex()}.safetensors"), None)
 
-    def forget_before(self, round_number: int) -> None:
-        """Delete what no other site can need any more."""
+    def forget_before(self, round_number: int, kept: Iterable[bytes] = ()) -> None:
+        """Delete what no other site can need any more, but for files with the roots in ``kept``.
+
+        While nothing can be merged, one and the same model stays the base of round after round.
+        """
         oldest = f"round-{max(0, round_number - _KEEP_ROUNDS):06d}"
+        for root in kept:
+            path = self.find(root)
+            if path is not None and path.parent.name < oldest:
+                self.adopt(path, round_number, root)
         for folder in self._folder.glob("round-*"):
             if folder.name < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
