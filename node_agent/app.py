@@ -19,6 +19,7 @@ from node_agent.engine.chain import Members, RunChain
 from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
 from node_agent.engine.report import Reports
+from node_agent.engine.rhythm import adapts, first_batches
 from node_agent.engine.store import Store
 from node_agent.errors import ConfigError, MarketplaceError, ParameterError, TrainingSocketError
 from node_agent.identity.binding import NodeIdentity
@@ -169,7 +170,8 @@ def _welcome(
         "round": status.get("round"),
         "terms": {
             "minPeers": terms.min_peers,
-            "syncFrequency": terms.sync_frequency,
+            "syncFrequency": first_batches(terms.sync_frequency),
+            "adaptiveSync": adapts(terms.sync_frequency),
             "maxRounds": terms.max_rounds,
             "mergeMethod": rule.name,
             "mergeParameter": (terms.merge_parameter or rule.default_e6) / E6,

@@ -17,6 +17,7 @@ from marketplace.agreements.terms import (
     PAYOUTS,
     STOPPING,
     TOPOLOGIES,
+    batches,
     name_of,
 )
 from marketplace.clock import iso
@@ -121,7 +122,7 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("initial parameters (BLAKE3)", f"0x{terms.initial_root.hex()}"),
         ("schema of the parameters (BLAKE3)", f"0x{terms.schema_hash.hex()}"),
         ("validation set (BLAKE3)", "none" if validation == NO_HASH else validation),
-        ("batches between two rounds", str(terms.sync_frequency)),
+        ("batches between two rounds", _batches(terms)),
         ("rounds at most", str(terms.max_rounds)),
         ("merge rule", _merge_rule(terms)),
         ("quorum", quorum),
@@ -137,6 +138,13 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("rejected updates that lead to quarantine", _strikes(terms)),
         ("a newcomer may claim after", f"{terms.probation} s"),
     ]
+
+
+def _batches(terms: Terms) -> str:
+    first, adaptive = batches(terms)
+    if not adaptive:
+        return str(first)
+    return f"{first} times the square root of loss / initial loss, at least {-(-first // 8)}"
 
 
 def _merge_rule(terms: Terms) -> str:

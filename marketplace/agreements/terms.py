@@ -34,6 +34,8 @@ TOPOLOGIES: Final = {"mesh": 0, "star": 1}
 STOPPING: Final = {"loss": 0, "lowest-metric": 1, "highest-metric": 2}
 BUDGET_RULES: Final = {"progress": 0, "per-round": 1}
 PAYOUTS: Final = {"each-round": 0, "at-the-end": 1}
+ADAPTIVE_SYNC: Final = 1 << 31
+"""Added to sync_frequency where it falls with the loss; a draft says adaptive_sync: true."""
 NO_HASH: Final = "0x" + "00" * 32
 LEAST_PARTIES_METERED: Final = 3
 _MOST_STRIKES: Final = 6
@@ -78,6 +80,11 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
     """
     metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
     values = _DEFAULTS | {"metering": metering} | fields
+    adaptive = values.pop("adaptive_sync", False)
+    if type(adaptive) is not bool:
+        raise InvalidInput("adaptive_sync must be true or false")
+    if adaptive and type(values["sync_frequency"]) is int:
+        values["sync_frequency"] |= ADAPTIVE_SYNC
     for name, codes in _CODES.items():
         if isinstance(values[name], str):  # a number is one of the codes already
             values[name] = codes.get(values[name], values[name])
@@ -125,6 +132,11 @@ def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
 def name_of(codes: dict[str, int], code: int) -> str:
     """The name of a metering, merge rule, …"""
     return next(name for name, known in codes.items() if known == code)
+
+
+def batches(terms: Terms) -> tuple[int, bool]:
+    """Batches between two rounds, and whether they become fewer as the loss falls."""
+    return terms.sync_frequency & ~ADAPTIVE_SYNC, bool(terms.sync_frequency & ADAPTIVE_SYNC)
 
 
 def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
@@ -189,8 +201,9 @@ def _check_times(terms: Terms) -> None:
 def _check_losses_and_files(terms: Terms) -> None:
     if terms.target_loss >= terms.loss_ceiling:
         raise InvalidInput("the target loss has to be below the loss ceiling")
-    for name in ("max_rounds", "sync_frequency"):
-        if getattr(terms, name) == 0:
+    values = {"max_rounds": terms.max_rounds, "sync_frequency": batches(terms)[0]}
+    for name, value in values.items():
+        if value == 0:
             raise InvalidInput(f"the terms' {name} must be above zero")
     for name in ("initial_root", "schema_hash"):
         if getattr(terms, name) == bytes(32):

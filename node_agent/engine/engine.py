@@ -221,6 +221,8 @@ class Engine:
             "name": context.name,
             "round": context.round,
             "max_rounds": context.terms.max_rounds,
+            "sync_frequency": context.batches(),
+            "merge_rule": self._node.rule.name,
             "prev": context.prev_hex,
             "state": played.state,
             "term": played.terms.number,

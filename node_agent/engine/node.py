@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.keys import Signer
-from contracts.messages import Struct, sign, to_json
+from contracts.messages import Attestation, Struct, sign, to_json
 from node_agent.engine.chain import RunChain, RunOver
 from node_agent.engine.context import RoundContext
 from node_agent.engine.headers import merged_sizes, state_sizes
@@ -165,10 +165,12 @@ class Node:
         context: RoundContext,
         root: bytes,
         round_number: int,
-        loss: float | None = None,
-        metric: float | None = None,
+        sealed: Attestation | None = None,
     ) -> Request | None:
-        """Release the training process with a model to go on from."""
+        """Release the training process with a model to go on from.
+
+        ``sealed``: what a quorum signed of this round, when the next one is trained for.
+        """
         path = await self.model(context, root)
         return await self.trainer.release(
             {
@@ -176,8 +178,9 @@ class Node:
                 "path": str(path),
                 "round": round_number,
                 "base": root.hex(),
-                "loss": loss,
-                "metric": metric,
+                "loss": sealed and sealed.loss_after / 1e9,
+                "metric": sealed and sealed.metric / 1e9,
+                "syncFrequency": context.batches(sealed),
                 "last": False,
             }
         )

@@ -43,6 +43,7 @@ class Round:
         )
         self.state = "training" if context.round else "opening"
         self.report = RoundReport(context.round, node.spiffe_id)
+        self.report.sync_frequency = context.batches()
         self._sent_before = node.traffic.sent_bytes
         self.agreed = False
         """A quorum signed: what is left is to hand the model over, and to post."""
@@ -273,11 +274,7 @@ class Round:
         if not self.ends_run(attestation):
             with suppress(TrainerGone):
                 await self.node.hand_over(
-                    self.context,
-                    attestation.merged_root,
-                    self.context.round + 1,
-                    self.report.loss_after,
-                    self.report.metric,
+                    self.context, attestation.merged_root, self.context.round + 1, attestation
                 )
         self.report.close(self._trained_at, asyncio.get_running_loop().time())
         self.state = "sealing"
