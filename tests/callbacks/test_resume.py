@@ -54,7 +54,7 @@ async def final_model(
             train(swarm, site)
         for place, number in enumerate(killed_in):
             site = swarm.sites[place % 2]
-            await swarm.wait("a round", lambda s=site, n=number: round_of(s) >= n, 60)
+            await swarm.wait("a round", lambda s=site, n=number: round_of(s) >= n, 150)
             assert site.training is not None
             os.kill(site.training.pid, signal.SIGKILL)
             site.training.wait()
@@ -62,7 +62,7 @@ async def final_model(
         await swarm.wait(
             "both programs to end",
             lambda: all(s.training is not None and s.training.poll() == 0 for s in swarm.sites),
-            120,
+            200,
         )
         roots = {swarm.reports(site)[-1]["merged_root"] for site in swarm.sites}
         [path] = (swarm.sites[0].folder / "exchange").rglob(f"{roots.pop()}.safetensors")
