@@ -117,10 +117,15 @@ class Settings(BaseSettings):
     lease: Path = Path("lease")
     lease_key: Path = Path("lease.pub")
 
+    archive_gb: Annotated[float, Field(ge=0)] = 20.0
+
     message_timeout_s: Seconds = 5.0
     transfer_timeout_s: Seconds = 600.0
     evaluate_timeout_s: Seconds = 600.0
     ready_timeout_s: Seconds = 60.0
+
+    metrics_listen: str = ""  # host:port for Prometheus; empty: nowhere
+    quota_gb: Annotated[float, Field(ge=0)] = 0.0  # of parameter files in `folder`; 0: no limit
 
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO

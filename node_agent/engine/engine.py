@@ -94,7 +94,8 @@ class Engine:
         log.info("Round %d is sealed.", context.round)
         self._past = [current, *self._past[:1]]
         kept = [context.base_root, self._node.state_root(context.base_root)]
-        self._node.store.forget_before(context.round, filter(None, kept))
+        self._node.store.note_rosters(context.round, current.book.closed_rosters())
+        self._node.store.archive_before(context.round, filter(None, kept))
 
     async def _let_go(self, current: Round, play: asyncio.Future[None]) -> None:
         """Our own training process gets its model before the next round takes it over.

@@ -1,0 +1,45 @@
+"""The tables. Times are Unix seconds, hashes and addresses 0x-hex, amounts wei.
+
+Two halves: what people and nodes asked of this marketplace (its own records), and what it read
+from the chain. One module for each subject; every table is named here, for migrations know tables
+by what this package imports.
+"""
+
+from __future__ import annotations
+
+from marketplace.storage.models.agreements import Agreement, Party
+from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
+from marketplace.storage.models.chain import Credit, Cursor, Event, Round
+from marketplace.storage.models.leases import Lease
+from marketplace.storage.models.nodes import (
+    Certificate,
+    Enrollment,
+    EnrollmentToken,
+    NodeStatus,
+    UsageReport,
+)
+from marketplace.storage.models.operations import Operation
+from marketplace.storage.models.people import Challenge, SignIn
+
+__all__ = [
+    "ADDRESS",
+    "HASH",
+    "SPIFFE_ID",
+    "TOKEN",
+    "Agreement",
+    "Base",
+    "Certificate",
+    "Challenge",
+    "Credit",
+    "Cursor",
+    "Enrollment",
+    "EnrollmentToken",
+    "Event",
+    "Lease",
+    "NodeStatus",
+    "Operation",
+    "Party",
+    "Round",
+    "SignIn",
+    "UsageReport",
+]
