@@ -18,7 +18,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from examples.tables.data import SPLITS, TABLES, Federation, federation
+from examples.tables.data import SPLITS, TABLES, Federation, Table, federation
 from examples.tables.model import Parameters, Trainer, initial, loss_and_accuracy
 from node_agent.merge.registry import merge
 from node_agent.merge.rules import BUILT_IN, Rule
@@ -32,18 +32,28 @@ RUN = "0x" + "00" * 32
 
 def alone(data: Federation, start: Parameters, seed: int) -> float:
     """Mean test accuracy of sites that train by themselves, as many steps as in the swarm."""
-    trained = [Trainer(table, seed).train(start, ROUNDS * STEPS) for table in data.sites]
-    return fmean(loss_and_accuracy(each, data.test)[1] for each in trained)
+    return fmean(_by_itself(Trainer(table, seed), start, STEPS, data) for table in data.sites)
 
 
 def pooled(data: Federation, start: Parameters, seed: int) -> float:
-    """Test accuracy of one model on everybody's rows, as many steps."""
+    """Test accuracy of one model on everybody's rows, with as many steps as all sites together."""
     x, y, site = (
         np.concatenate([getattr(table, part) for table in data.sites])
         for part in ("x", "y", "site")
     )
-    table = type(data.test)(x, y, site)
-    return loss_and_accuracy(Trainer(table, seed).train(start, ROUNDS * STEPS), data.test)[1]
+    trainer = Trainer(Table(x, y, site), seed)
+    return _by_itself(trainer, start, STEPS * len(data.sites), data)
+
+
+def _by_itself(trainer: Trainer, start: Parameters, steps: int, data: Federation) -> float:
+    """Test accuracy of the model with the lowest validation loss, looked at as in the swarm."""
+    best, accuracy, now = float("inf"), 0.0, start
+    for _ in range(ROUNDS):
+        now = trainer.train(now, steps)
+        loss, _ = loss_and_accuracy(now, data.validation)
+        if loss < best:
+            best, accuracy = loss, loss_and_accuracy(now, data.test)[1]
+    return accuracy
 
 
 def swarm(data: Federation, start: Parameters, rule: Rule, seed: int, folder: Path) -> float:

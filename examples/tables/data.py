@@ -26,7 +26,7 @@ _NUMBERS = ("age", "sex", "ph.ecog", "ph.karno", "pat.karno", "meal.cal", "wt.lo
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """x: float32 [n, features], standardized; y: int64 [n]; site: int64 [n], -1 where none is."""
+    """x: float32 [n, features], around 0 in the scale of 1; y: int64 [n]; site: int64 [n] or -1."""
 
     x: np.ndarray
     y: np.ndarray
@@ -54,7 +54,7 @@ def breast_cancer() -> Table:
 def digits() -> Table:
     """1,797 images of 8 × 8, 10 classes."""
     x, y = load_digits(return_X_y=True)
-    return _table(x, y)
+    return _images(x, y)
 
 
 def mnist() -> Table:
@@ -63,7 +63,7 @@ def mnist() -> Table:
     with gzip.open(path, "rt") as file:
         rows = np.loadtxt(file, delimiter=",", dtype=np.float32)
     pixels = rows[:, :-1].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
-    return _table(pixels.reshape(len(rows), -1) / 255, rows[:, -1].astype(np.int64))
+    return _images(pixels.reshape(len(rows), -1), rows[:, -1])
 
 
 def lung() -> Table:
@@ -132,6 +132,12 @@ def _institutions(table: Table, generator: np.random.Generator) -> list[np.ndarr
         rows = np.flatnonzero(table.site == number)
         (own if len(rows) >= LEAST_ROWS else small).append(rows)
     return [*own, np.concatenate(small)] if small else own
+
+
+def _images(x: np.ndarray, y: np.ndarray) -> Table:
+    """All pixels in one scale: those that are nearly always black must not count as much."""
+    around = (x - x.mean(axis=0)) / x.std()
+    return Table(around.astype(np.float32), y.astype(np.int64), np.full(len(y), -1))
 
 
 def _table(x: np.ndarray, y: np.ndarray) -> Table:

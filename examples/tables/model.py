@@ -9,7 +9,7 @@ import numpy as np
 from examples.tables.data import Table
 
 Parameters = dict[str, np.ndarray]
-HIDDEN, BATCH, RATE, MOMENTUM, DECAY = 32, 16, 0.05, 0.9, 1e-3
+HIDDEN, BATCH, RATE, MOMENTUM, DECAY = 32, 16, 0.02, 0.9, 1e-3
 
 
 def initial(features: int, classes: int, seed: int) -> Parameters:
