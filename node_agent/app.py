@@ -23,6 +23,7 @@ from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
 from node_agent.engine.presence import SignsOfLife
 from node_agent.engine.report import Reports
+from node_agent.engine.rhythm import adapts, first_batches
 from node_agent.engine.store import Store
 from node_agent.errors import ConfigError, MarketplaceError, ParameterError, TrainingSocketError
 from node_agent.identity.binding import NodeIdentity
@@ -30,7 +31,6 @@ from node_agent.identity.choose import source_for
 from node_agent.identity.source import IdentitySource
 from node_agent.identity.svid import Svid
 from node_agent.joining import (
-    MERGE_METHODS,
     METERING,
     check_files,
     check_lease,
@@ -40,6 +40,7 @@ from node_agent.joining import (
 )
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
+from node_agent.merge.rules import E6, Rule
 from node_agent.models.keeping import keep
 from node_agent.models.library import Library
 from node_agent.operations.metrics import Metrics
@@ -89,7 +90,7 @@ async def run_agent(settings: Settings) -> None:
         registration = await find_registration(contracts, settings, signer.address)
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
-        check_terms(terms)
+        rule = check_terms(terms)
         short = run_id.hex()[:16]
         archive = await _archive(settings, contracts, short)
         store = Store(settings.folder / EXCHANGE / short, archive)
@@ -132,7 +133,7 @@ async def run_agent(settings: Settings) -> None:
 
         trainer = Trainer(
             settings.socket,
-            welcome=lambda: _welcome(settings, run_id, name, terms, status()),
+            welcome=lambda: _welcome(settings, run_id, name, terms, rule, status()),
             admit=lambda message: _admit(message, schema),
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
@@ -151,6 +152,7 @@ async def run_agent(settings: Settings) -> None:
             reports=Reports(settings.folder / "rounds.jsonl"),
             meter=meter,
             schema=schema,
+            rule=rule,
             traffic=traffic,
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
@@ -234,7 +236,12 @@ async def _serving(start: Callable[[], Any], stop: Callable[[], Any]) -> AsyncIt
 
 
 def _welcome(
-    settings: Settings, run_id: bytes, name: str, terms: Terms, status: Mapping[str, Any]
+    settings: Settings,
+    run_id: bytes,
+    name: str,
+    terms: Terms,
+    rule: Rule,
+    status: Mapping[str, Any],
 ) -> dict[str, Any]:
     return {
         "do": "welcome",
@@ -244,9 +251,11 @@ def _welcome(
         "round": status.get("round"),
         "terms": {
             "minPeers": terms.min_peers,
-            "syncFrequency": terms.sync_frequency,
+            "syncFrequency": first_batches(terms.sync_frequency),
+            "adaptiveSync": adapts(terms.sync_frequency),
             "maxRounds": terms.max_rounds,
-            "mergeMethod": MERGE_METHODS[terms.merge_rule],
+            "mergeMethod": rule.name,
+            "mergeParameter": (terms.merge_parameter or rule.default_e6) / E6,
             "metering": METERING[terms.metering],
         },
         "validation": str(settings.validation) if settings.validation else None,

@@ -50,6 +50,21 @@ def run(config: ConfigOption = None) -> None:
     uvloop.run(until_told(run_agent(settings)))
 
 
+@app.command(
+    name="exec",
+    context_settings={"allow_interspersed_args": False},
+    epilog="Example: swarm-node exec --config /var/lib/swarm -- python train.py",
+)
+def execute(
+    program: Annotated[list[str], typer.Argument(help="The training program and its arguments.")],
+    config: ConfigOption = None,
+) -> None:
+    """Start a training program that finds the agent, also one written for HPE Swarm Learning."""
+    from node_agent.exec import run_program
+
+    run_program(program, config)
+
+
 @app.command(epilog="Example: swarm-node validate --config /var/lib/swarm")
 def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check everything that the agent needs, and say what to do about what is missing."""

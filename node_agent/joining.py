@@ -20,6 +20,8 @@ from node_agent.engine.context import METERING_COMMON
 from node_agent.engine.store import Store, file_root
 from node_agent.errors import ConfigError, ParameterError
 from node_agent.journal import Journal
+from node_agent.merge.registry import find_rule
+from node_agent.merge.rules import Rule
 from node_agent.models.library import Library
 from node_agent.operations.storage import EXCHANGE, MODELS
 from node_agent.parameters.format import ParameterFile
@@ -28,7 +30,6 @@ from node_agent.parameters.schema import Schema, schema_hash
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MERGE_METHODS = ("mean",)  # by Terms.merge_rule
 METERING = ("equal", "size", "common", "local")  # by Terms.metering
 TOPOLOGIES = ("mesh", "star")  # by Terms.topology
 _LOOK_AGAIN_S = 2.0  # for a run or an enrollment that is not on chain yet
@@ -83,10 +84,12 @@ def check_lease(settings: Settings, journal: Journal, run_id: bytes) -> None:
     journal.keep(f"joined {run_id.hex()}", "yes")
 
 
-def check_terms(terms: Terms) -> None:
-    """Refuse a run whose rules this node agent does not know, before it spoils a round."""
+def check_terms(terms: Terms) -> Rule:
+    """Refuse a run whose rules this node agent does not know, before it spoils a round.
+
+    Returns its merge rule.
+    """
     for what, code, known in (
-        ("merge rule", terms.merge_rule, MERGE_METHODS),
         ("metering", terms.metering, METERING),
         ("topology", terms.topology, TOPOLOGIES),
     ):
@@ -96,6 +99,7 @@ def check_terms(terms: Terms) -> None:
                 f"not know; it knows {', '.join(known)}",
                 hint="install the version of the node agent that the other organizations run",
             )
+    return find_rule(terms.merge_rule, terms.merge_parameter)
 
 
 def check_files(settings: Settings, terms: Terms, start_root: bytes, store: Store) -> Schema:

@@ -93,6 +93,7 @@ class Trainer:
         self._changed = Changed()
         self._turn = asyncio.Lock()
         self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._gradients = True
         self._request: Request | None = None
         self._server: asyncio.Server | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None
@@ -101,6 +102,11 @@ class Trainer:
     def connected(self) -> bool:
         """Is a training process connected?"""
         return self._stream is not None
+
+    @property
+    def gradients(self) -> bool:
+        """Does the connected training process tell gradients? Most do."""
+        return self._gradients
 
     @property
     def request(self) -> Request | None:
@@ -257,6 +263,7 @@ class Trainer:
             )
         self._admit(hello)
         self._stream = (reader, writer)  # before anything is awaited: there is one place
+        self._gradients = hello.get("gradients", True) is not False
         try:
             await _send(writer, self._welcome())
             while True:

@@ -146,7 +146,7 @@ def main() -> None:
         syncFrequency=options.sync_frequency,
         minPeers=options.min_peers,
         trainingContract=None,
-        mergeMethod="mean",
+        mergeMethod=None,
         nodeWeightage=1,
         checkinModelOnTrainEnd="snapshot",
         totalEpochs=1,

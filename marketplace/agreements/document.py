@@ -17,11 +17,13 @@ from marketplace.agreements.terms import (
     PAYOUTS,
     STOPPING,
     TOPOLOGIES,
+    batches,
     name_of,
 )
 from marketplace.clock import iso
 
 _E9 = 10**9
+_E6 = 10**6
 _TOKEN_WEI = 10**18
 _METERING_TEXT = {
     "equal": "Every organization of a round's roster is credited the same.",
@@ -120,9 +122,9 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("initial parameters (BLAKE3)", f"0x{terms.initial_root.hex()}"),
         ("schema of the parameters (BLAKE3)", f"0x{terms.schema_hash.hex()}"),
         ("validation set (BLAKE3)", "none" if validation == NO_HASH else validation),
-        ("batches between two rounds", str(terms.sync_frequency)),
+        ("batches between two rounds", _batches(terms)),
         ("rounds at most", str(terms.max_rounds)),
-        ("merge rule", name_of(MERGE_RULES, terms.merge_rule)),
+        ("merge rule", _merge_rule(terms)),
         ("quorum", quorum),
         ("samples behind an update, at least", str(terms.min_samples)),
         _target(terms),
@@ -136,6 +138,21 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("rejected updates that lead to quarantine", _strikes(terms)),
         ("a newcomer may claim after", f"{terms.probation} s"),
     ]
+
+
+def _batches(terms: Terms) -> str:
+    first, adaptive = batches(terms)
+    if not adaptive:
+        return str(first)
+    return f"{first} times the square root of loss / initial loss, at least {-(-first // 8)}"
+
+
+def _merge_rule(terms: Terms) -> str:
+    name = name_of(MERGE_RULES, terms.merge_rule)
+    if not terms.merge_parameter:
+        return name
+    whole, parts = divmod(terms.merge_parameter, _E6)
+    return f"{name}, parameter {whole}.{parts:06d}"
 
 
 def _target(terms: Terms) -> tuple[str, str]:

@@ -13,17 +13,36 @@ from contracts.messages import Bylaws, Terms, from_json, to_json
 from marketplace.errors import InvalidInput
 
 METERING: Final = {"equal": 0, "size": 1, "common": 2, "local": 3}
-MERGE_RULES: Final = {"mean": 0}
+MERGE_RULES: Final = {
+    "mean": 0,
+    "norm-clipped-mean": 1,
+    "coordinate-median": 2,
+    "geometric-median": 3,
+    "trimmed-mean": 4,
+    "krum": 5,
+    "multi-krum": 6,
+    "centered-clipping": 7,
+    "server-momentum": 8,
+    "server-adagrad": 9,
+    "server-adam": 10,
+    "server-yogi": 11,
+    **{f"plug-in-{number}": number for number in range(128, 256)},
+}
+"""See docs/merge-rules.md. A plug-in has to be installed at every node of the agreement."""
 TOPOLOGIES: Final = {"mesh": 0, "star": 1}
 STOPPING: Final = {"loss": 0, "lowest-metric": 1, "highest-metric": 2}
 BUDGET_RULES: Final = {"progress": 0, "per-round": 1}
 PAYOUTS: Final = {"each-round": 0, "at-the-end": 1}
+ADAPTIVE_SYNC: Final = 1 << 31
+"""Added to sync_frequency where it falls with the loss; a draft says adaptive_sync: true."""
 NO_HASH: Final = "0x" + "00" * 32
 LEAST_PARTIES_METERED: Final = 3
 LEAST_PARTIES_LOCAL: Final = 4
 _MOST_STRIKES: Final = 6
 _MOST_NODES: Final = 32
 _ALL_BIPS: Final = 10_000
+_OF_WEIGHT: Final = ("trimmed-mean", "krum", "multi-krum")
+_HALF_E6: Final = 500_000
 _S = TypeVar("_S", Terms, Bylaws)
 
 _CODES: Final = {
@@ -46,7 +65,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "quorum_grace": 5_000,
     "leader_timeout": 30_000,
     "min_peers": 0,
-    "merge_rule": MERGE_RULES["mean"],
+    # What one site can do to the model is bounded, at hardly any cost where all are honest.
+    "merge_rule": MERGE_RULES["norm-clipped-mean"],
 }
 
 
@@ -58,12 +78,18 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
     """
     metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
     values = _DEFAULTS | {"metering": metering} | fields
+    adaptive = values.pop("adaptive_sync", False)
+    if type(adaptive) is not bool:
+        raise InvalidInput("adaptive_sync must be true or false")
+    if adaptive and type(values["sync_frequency"]) is int:
+        values["sync_frequency"] |= ADAPTIVE_SYNC
     for name, codes in _CODES.items():
         if isinstance(values[name], str):  # a number is one of the codes already
             values[name] = codes.get(values[name], values[name])
     terms = _read(Terms, "terms", values)
     for name, codes in _CODES.items():
         _check_code(name, codes, getattr(terms, name))
+    _check_merge(terms)
     _check_pay(terms, parties)
     _check_times(terms)
     _check_losses_and_files(terms)
@@ -106,6 +132,11 @@ def name_of(codes: dict[str, int], code: int) -> str:
     return next(name for name, known in codes.items() if known == code)
 
 
+def batches(terms: Terms) -> tuple[int, bool]:
+    """Batches between two rounds, and whether they become fewer as the loss falls."""
+    return terms.sync_frequency & ~ADAPTIVE_SYNC, bool(terms.sync_frequency & ADAPTIVE_SYNC)
+
+
 def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
     try:
         return from_json(struct, fields)
@@ -120,7 +151,17 @@ def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
 def _check_code(name: str, codes: dict[str, int], code: int) -> None:
     words = name.replace("_", " ")
     if code not in codes.values():
-        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(codes)}")
+        named = [each for each in codes if not each.startswith("plug-in")]
+        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(named)}")
+
+
+def _check_merge(terms: Terms) -> None:
+    rule = name_of(MERGE_RULES, terms.merge_rule)
+    if rule in _OF_WEIGHT and terms.merge_parameter >= _HALF_E6:
+        raise InvalidInput(
+            f"the merge_parameter of {rule} is a part of the weight below one half, in 1e-6",
+            hint=f"set terms.merge_parameter below {_HALF_E6}, or to zero for the rule's default",
+        )
 
 
 def _check_pay(terms: Terms, parties: int) -> None:
@@ -157,8 +198,9 @@ def _check_times(terms: Terms) -> None:
 def _check_losses_and_files(terms: Terms) -> None:
     if terms.target_loss >= terms.loss_ceiling:
         raise InvalidInput("the target loss has to be below the loss ceiling")
-    for name in ("max_rounds", "sync_frequency"):
-        if getattr(terms, name) == 0:
+    values = {"max_rounds": terms.max_rounds, "sync_frequency": batches(terms)[0]}
+    for name, value in values.items():
+        if value == 0:
             raise InvalidInput(f"the terms' {name} must be above zero")
     for name in ("initial_root", "schema_hash"):
         if getattr(terms, name) == bytes(32):

@@ -75,6 +75,20 @@ class Trainee(Protocol):
     def detach(self) -> None: ...
 
 
+class Keeper(Protocol):
+    """Keeps what a restarted script needs besides the model, to go on as it would have."""
+
+    epoch: int
+
+    def joined(self, folder: Path) -> None: ...
+
+    def syncing(self, base: str) -> None: ...
+
+    def loaded(self, base: str) -> None: ...
+
+    def start_epoch(self, epoch: int) -> None: ...
+
+
 class SwarmCallback:
     """Joins a training loop to the swarm; import it from the module of your framework.
 
@@ -103,17 +117,21 @@ class SwarmCallback:
         self._final: ParameterFile | None = None
         self._first: tuple[int, float] | None = None  # the first round here, and when it was
         self._asked_s = self._told_s = 0.0
+        self._keeper: Keeper | None = None
 
     def epochs(self, total: int) -> Iterator[int]:
         """Count epochs from 0 to `total` and call all hooks but `on_batch_end` around them.
 
         Ends early when the run is over. A loop that is left by `break` calls `on_train_end` itself.
+        With the deterministic option a restarted script begins with the epoch it was in.
         """
         self._total_epochs = self._total_epochs or total
         self.on_train_begin()
-        for epoch in range(total):
+        for epoch in range(self._keeper.epoch if self._keeper else 0, total):
             if self.finished:
                 break
+            if self._keeper:
+                self._keeper.start_epoch(epoch)
             yield epoch
             self.on_epoch_end(epoch)
         self.on_train_end()
@@ -163,6 +181,8 @@ class SwarmCallback:
         due = self._progress.steps >= self._sync_frequency
         if due and self._agent is not None and not self.finished:
             window = self._progress.take_window()
+            if self._keeper:
+                self._keeper.syncing(self._base)
             self._follow(self._agent, {"op": "sync", "base": self._base, **window})
         return self.finished
 
@@ -207,6 +227,8 @@ class SwarmCallback:
         except CallbackError:
             agent.close()
             raise
+        if self._keeper:
+            self._keeper.joined(welcome.directory / f"resume-{welcome.run[2:18]}")
         self._sync_frequency = welcome.terms.get("syncFrequency") or self._sync_frequency
         self._total_rounds = welcome.terms.get("maxRounds")
         self.logger.info(
@@ -258,6 +280,8 @@ class SwarmCallback:
     def _load(self, load: Load) -> None:
         self._trainee.load(ParameterFile.open(load.path))
         self._base, self.round = load.base, load.round
+        if self._keeper:
+            self._keeper.loaded(load.base)
         self._sync_frequency = load.sync_frequency or self._sync_frequency
         self.logger.info(
             "round %d: loss %s, metric %s, epochs %s, waited %.1f s  %s",

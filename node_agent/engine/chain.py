@@ -149,6 +149,7 @@ class RunChain:
             credited_wei=pool.credited,
             initial_loss_e9=run.initial_loss,
             best_loss_e9=run.best_loss,
+            last_loss_e9=run.last_loss,
             paid_rounds=run.paid_rounds,
         )
 

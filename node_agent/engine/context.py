@@ -8,6 +8,7 @@ from functools import cached_property
 
 from contracts.messages import Attestation, Domain, Terms
 from metering.vesting import vested_per_round_wei, vested_wei
+from node_agent.engine.rhythm import batches
 from node_agent.peers.protocol import Peer
 
 METERING_EQUAL, METERING_SIZE, METERING_COMMON, METERING_LOCAL = 0, 1, 2, 3
@@ -41,6 +42,8 @@ class RoundContext:
     initial_loss_e9: int
     """L0; zero until round 0 is sealed."""
     best_loss_e9: int
+    last_loss_e9: int = 0
+    """Of the last seal; zero under local metering."""
     paid_rounds: int = 0
     """Rounds settled by now with a row that is not void."""
 
@@ -63,6 +66,14 @@ class RoundContext:
     def local(self) -> bool:
         """Does every organization measure on its own data, and sign a row of its own?"""
         return self.terms.metering == METERING_LOCAL
+
+    def batches(self, sealed: Attestation | None = None) -> int:
+        """How many batches to train in this round, or in the next one once this is sealed."""
+        loss_e9 = self.last_loss_e9
+        if sealed is not None:
+            # Rows of local metering are each node's own, and decide nothing for all.
+            loss_e9 = 0 if self.terms.metering == METERING_LOCAL else sealed.loss_after
+        return batches(self.terms.sync_frequency, self.initial_loss_e9, loss_e9)
 
     def creditable_wei(self, gain_e9: int) -> int:
         """What a seal with a row that reaches this gain would divide."""

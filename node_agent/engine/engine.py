@@ -101,8 +101,9 @@ class Engine:
         self._node.reports.append(current.account())
         log.info("Round %d is over.", context.round)
         self._past = [current, *self._past[:1]]
+        kept = [context.base_root, self._node.state_root(context.base_root)]
         self._node.store.note_rosters(context.round, current.book.closed_rosters())
-        self._node.store.archive_before(context.round)
+        self._node.store.archive_before(context.round, filter(None, kept))
 
     async def _let_go(self, current: Round, play: asyncio.Future[None]) -> None:
         """Our own training process gets its model before the next round takes it over.
@@ -275,6 +276,8 @@ class Engine:
             "name": context.name,
             "round": context.round,
             "max_rounds": context.terms.max_rounds,
+            "sync_frequency": context.batches(),
+            "merge_rule": self._node.rule.name,
             "prev": context.prev_hex,
             "state": played.state,
             "term": played.terms.number,

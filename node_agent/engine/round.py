@@ -52,6 +52,7 @@ class Round:
         self.book = Book(context, leaders, self._contradicted)
         self.state = "training" if context.round else "opening"
         self.report = RoundReport(context.round, node.spiffe_id)
+        self.report.sync_frequency = context.batches()
         self._sent_before = node.traffic.sent_bytes
         self.agreed = False
         """A quorum signed: what is left is to hand the model over, and to post."""
@@ -69,7 +70,12 @@ class Round:
 
     def opens(self, root: bytes) -> bool:
         """May peers read the file with this root from us?"""
-        return root == self.context.base_root or self.book.opens(root, self.node.registration)
+        base = self.context.base_root
+        return (
+            root == base
+            or self.book.opens(root, self.node.registration)
+            or root == self.node.state_root(base)
+        )
 
     def receive(self, envelope: Envelope, sender: Peer | None) -> None:
         """Take a message of this round. ``MessageRefused``."""
@@ -320,11 +326,7 @@ class Round:
         if not self.ends_run(tally) and not self.node.paused:
             with suppress(TrainerGone):
                 await self.node.hand_over(
-                    self.context,
-                    attestation.merged_root,
-                    self.context.round + 1,
-                    self.report.loss_after,
-                    self.report.metric,
+                    self.context, attestation.merged_root, self.context.round + 1, attestation
                 )
         self.report.close(self._trained_at, asyncio.get_running_loop().time())
         self.state = "sealing"
