@@ -103,6 +103,11 @@ def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
     return bylaws
 
 
+def runnable(name: str) -> tuple[str, ...]:
+    """What a field of the terms may be set to, by name: the node agent runs each of them."""
+    return tuple(each for each in _CODES[name] if each not in _NOT_RUN.get(name, ()))
+
+
 def name_of(codes: dict[str, int], code: int) -> str:
     """The name of a metering, merge rule, …"""
     return next(name for name, known in codes.items() if known == code)
@@ -121,7 +126,7 @@ def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
 
 def _check_code(name: str, codes: dict[str, int], code: int) -> None:
     words = name.replace("_", " ")
-    runs = [each for each in codes if each not in _NOT_RUN.get(name, ())]
+    runs = runnable(name)
     if code not in codes.values():
         raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(runs)}")
     if (chosen := name_of(codes, code)) not in runs:

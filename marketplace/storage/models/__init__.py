@@ -10,6 +10,22 @@ from __future__ import annotations
 from marketplace.storage.models.agreements import Agreement, Party
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
+from marketplace.storage.models.consortia import (
+    Admission,
+    AdmittedAgreement,
+    Comment,
+    DraftVersion,
+    Invitation,
+    Negotiation,
+    Rejection,
+    Seat,
+)
+from marketplace.storage.models.governance import (
+    AgreementVersion,
+    Motion,
+    MotionVote,
+    VersionSignature,
+)
 from marketplace.storage.models.leases import Lease
 from marketplace.storage.models.nodes import (
     Certificate,
@@ -26,20 +42,32 @@ __all__ = [
     "HASH",
     "SPIFFE_ID",
     "TOKEN",
+    "Admission",
+    "AdmittedAgreement",
     "Agreement",
+    "AgreementVersion",
     "Base",
     "Certificate",
     "Challenge",
+    "Comment",
     "Credit",
     "Cursor",
+    "DraftVersion",
     "Enrollment",
     "EnrollmentToken",
     "Event",
+    "Invitation",
     "Lease",
+    "Motion",
+    "MotionVote",
+    "Negotiation",
     "NodeStatus",
     "Operation",
     "Party",
+    "Rejection",
     "Round",
+    "Seat",
     "SignIn",
     "UsageReport",
+    "VersionSignature",
 ]
