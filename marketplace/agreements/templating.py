@@ -142,7 +142,7 @@ def load(folder: Path | None = None) -> dict[str, Template]:
     Raises:
         SettingsError: a file is no template.
     """
-    found = {}
+    found: dict[str, Template] = {}
     for place in (SHIPPED, folder):
         if place is not None and place.is_dir():
             found |= {file.stem: read(file) for file in sorted(place.glob("*.md"))}

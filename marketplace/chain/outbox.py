@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
+from marketplace.agreements.admission import must_be_admitted
 from marketplace.errors import Conflict, NotFound
 from marketplace.identity.secrets import new_id
 from marketplace.storage.models import Event, Operation
@@ -42,7 +43,9 @@ def enqueue(
 
     Raises:
         Conflict: an operation with the same effect is under way or done.
+        NotAllowed: this marketplace does not post for that agreement.
     """
+    must_be_admitted(session, agreement_id)
     same = sa.select(Operation).where(Operation.effect == effect, Operation.state != FAILED)
     if (earlier := session.scalar(same)) is not None:
         raise Conflict(

@@ -17,7 +17,6 @@ from marketplace.storage.models.consortia import (
     DraftVersion,
     Invitation,
     Negotiation,
-    Rejection,
     Seat,
 )
 from marketplace.storage.models.governance import (
@@ -32,6 +31,7 @@ from marketplace.storage.models.nodes import (
     Enrollment,
     EnrollmentToken,
     NodeStatus,
+    Rejection,
     UsageReport,
 )
 from marketplace.storage.models.operations import Operation

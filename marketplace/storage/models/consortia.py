@@ -110,14 +110,3 @@ class AdmittedAgreement(Base):
     agreement_id: Mapped[str] = mapped_column(sa.ForeignKey("agreements.id"), primary_key=True)
     admitted_by: Mapped[str] = mapped_column(ADDRESS)
     created_s: Mapped[int]
-
-
-class Rejection(Base):
-    """An enrollment that its owner does not want."""
-
-    __tablename__ = "rejections"
-
-    enrollment_id: Mapped[str] = mapped_column(sa.ForeignKey("enrollments.id"), primary_key=True)
-    rejected_by: Mapped[str] = mapped_column(ADDRESS)
-    reason: Mapped[str] = mapped_column(sa.Text)
-    created_s: Mapped[int]
