@@ -255,14 +255,14 @@ class Governance:
         operation: Fields = self._post("/api/acts", body)["operation"]
         return operation
 
-    def organizations(self) -> list[Fields]:
-        return _list(self._caller.request("GET", "/api/organizations"))
+    def admissions(self) -> list[Fields]:
+        return _list(self._caller.request("GET", "/api/admissions"))
 
     def admit(self, organization: str, wallet: str) -> Fields:
-        return self._post("/api/organizations", {"organization": organization, "wallet": wallet})
+        return self._post("/api/admissions", {"organization": organization, "wallet": wallet})
 
     def dismiss(self, organization: str) -> None:
-        self._caller.request("DELETE", f"/api/organizations/{organization}")
+        self._caller.request("DELETE", f"/api/admissions/{organization}")
 
     def _sign(self, contract: str, message: Agreement | Motion | Pardon | Leaving | Any) -> str:
         return "0x" + sign(self._domain(contract), message, self._caller.wallet).hex()

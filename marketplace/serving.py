@@ -19,7 +19,7 @@ from marketplace.agents.tls import PeerCertificateProtocol
 from marketplace.app import Market
 from marketplace.errors import SettingsError
 from marketplace.settings import Settings
-from marketplace.web import pages, problems
+from marketplace.web import agreement_pages, draft_pages, pages, problems
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
 from marketplace.web.routes import agreements, drafts, governance, nodes, runs, sessions
@@ -42,7 +42,8 @@ def web_app(market: Market) -> FastAPI:
     app.add_middleware(LimitBodies)
     app.add_middleware(SecurityHeaders)
     problems.install(app, pages.error_page)
-    for module in (sessions, drafts, governance, agreements, nodes, runs, pages):
+    desks = (draft_pages, agreement_pages, pages)
+    for module in (sessions, drafts, governance, agreements, nodes, runs, *desks):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app

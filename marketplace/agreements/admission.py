@@ -69,7 +69,7 @@ class Admissions:
                 return _view(known)
             raise Conflict(
                 f"{known.organization} is admitted with {known.wallet}",
-                hint=f"swarm-market org dismiss {known.organization}",
+                hint=f"swarm-market admission revoke {known.organization}",
             )
         row = Admission(
             organization=organization,
@@ -118,8 +118,8 @@ def must_be_admitted(session: Session, agreement_id: str) -> None:
         raise NotAllowed(
             "this marketplace posts for agreements that an admin drafted or began, or whose "
             "organizations an admin admitted; this one is neither",
-            hint="ask an admin of this marketplace to admit your organizations (swarm-market org "
-            "admit), or post it with your own wallet: swarm-market agreement post "
+            hint="ask an admin of this marketplace to admit your organizations (swarm-market "
+            "admission grant), or post it with your own wallet: swarm-market agreement post "
             f"{agreement_id[:12]} --wallet wallet.json",
         )
 

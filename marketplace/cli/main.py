@@ -10,7 +10,17 @@ from typing import Any
 import typer
 
 from contracts.errors import ChainError, KeyFileError
-from marketplace.cli import agreements, money, nodes, operate, runs, wallets
+from marketplace.cli import (
+    admissions,
+    agreements,
+    drafts,
+    money,
+    motions,
+    nodes,
+    operate,
+    runs,
+    wallets,
+)
 from marketplace.cli.output import complain
 from marketplace.errors import MarketError, SettingsError
 
@@ -30,6 +40,10 @@ money.install(app)
 wallets.install(app)
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(agreements.app, name="agreement")
+app.add_typer(drafts.templates, name="template")
+app.add_typer(drafts.app, name="draft")
+app.add_typer(motions.app, name="motion")
+app.add_typer(admissions.app, name="admission")
 app.add_typer(nodes.app, name="node")
 app.add_typer(runs.app, name="run")
 app.add_typer(money.app, name="rewards")

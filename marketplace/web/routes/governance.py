@@ -1,4 +1,4 @@
-"""/api/motions, /api/amendments, /api/acts: what parties decide; /api/organizations: admissions."""
+"""/api/motions, /api/amendments, /api/acts: what parties decide; /api/admissions: admissions."""
 
 from __future__ import annotations
 
@@ -156,13 +156,13 @@ async def post_act(body: SignedAct, caller: CallerOf, market: MarketOf) -> dict[
     return {"operation": operation}
 
 
-@router.get("/organizations")
-async def list_organizations(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
+@router.get("/admissions")
+async def list_admissions(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
     """The organizations that admins admitted."""
     return await market.database.read(market.admissions.list, caller)
 
 
-@router.post("/organizations", status_code=201)
+@router.post("/admissions", status_code=201)
 async def admit(body: NewAdmission, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Admits an organization: this marketplace posts for agreements among such."""
     return await market.database.write(
@@ -170,7 +170,7 @@ async def admit(body: NewAdmission, caller: CallerOf, market: MarketOf) -> dict[
     )
 
 
-@router.delete("/organizations/{organization}", status_code=204)
+@router.delete("/admissions/{organization}", status_code=204)
 async def dismiss(organization: Label, caller: CallerOf, market: MarketOf) -> Response:
     """Vouches for an organization no more."""
     await market.database.write(market.admissions.dismiss, caller, organization)
