@@ -54,7 +54,8 @@ async function poll() {
 
 ages();
 setInterval(ages, 1000);
-if (location.pathname !== "/sign-in") {
+// Visitors may see these two, and nothing that changes.
+if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
   poll();
   setInterval(poll, POLL_MS);
 }
