@@ -204,10 +204,10 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("rounds without a better value that end a run", _or(terms.patience, "any number")),
         ("a leader waits for late updates", f"{terms.quorum_grace} ms"),
         ("a leader is replaced after", f"{terms.leader_timeout} ms, doubling"),
-        ("a stalled round may be reopened after", f"{terms.stall_time} s"),
+        ("a stalled round may be reopened after", _time(terms.stall_time)),
         ("how updates travel", name_of(TOPOLOGIES, terms.topology)),
         ("rejected updates that lead to quarantine", _strikes(terms)),
-        ("a newcomer may claim after", f"{terms.probation} s"),
+        ("a newcomer may claim after", _time(terms.probation)),
     ]
 
 
@@ -237,7 +237,9 @@ def _target(terms: Terms) -> tuple[str, str]:
 def _strikes(terms: Terms) -> str:
     if not terms.strikes:
         return "never"
-    return f"{terms.strikes} within {terms.strike_rounds} rounds, for {terms.quarantine_time} s"
+    return (
+        f"{terms.strikes} within {terms.strike_rounds} rounds, for {_time(terms.quarantine_time)}"
+    )
 
 
 def _money(terms: Terms) -> str:
@@ -260,22 +262,31 @@ def _money(terms: Terms) -> str:
 def _governance(bylaws: Bylaws) -> list[tuple[str, str]]:
     votes = f"{bylaws.votes} organizations" if bylaws.votes else "more than two thirds"
     stake = tokens(bylaws.min_stake) if bylaws.min_stake else "none"
-    answer = f"{bylaws.answer_time} s" if bylaws.answer_time else "nobody may be suspected"
+    answer = _time(bylaws.answer_time) if bylaws.answer_time else "nobody may be suspected"
     return [
         ("votes that carry a motion", votes),
-        ("a wallet replaced by vote changes after", f"{bylaws.wallet_delay} s"),
+        ("a wallet replaced by vote changes after", _time(bylaws.wallet_delay)),
         ("nodes of an organization at once, at most", str(bylaws.max_nodes)),
         ("stake that an organization needs to be counted", stake),
         ("stake slashed for each proven contradiction", _percent(bylaws.penalty_bips)),
         ("part of that for who proved it", _percent(bylaws.finder_bips)),
         ("the rest of it goes to", _recipient(bylaws)),
-        ("evidence may take", f"{bylaws.dispute_time} s"),
+        ("evidence may take", _time(bylaws.dispute_time)),
         ("time to answer a suspicion of absence", answer),
     ]
 
 
 def _or(number: int, otherwise: str) -> str:
     return str(number) if number else otherwise
+
+
+def _time(seconds: int) -> str:
+    """`86400 s (1 day)`"""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return f"{seconds} s ({count} {unit}{'s' if count > 1 else ''})"
+    return f"{seconds} s"
 
 
 def _percent(bips: int) -> str:

@@ -247,7 +247,9 @@ class Negotiations:
     def _composed(
         self, session: Session, row: Negotiation, proposal: Proposal, now_s: int
     ) -> Composed:
-        trust_domain, not_before, amends = self.agreements.trust_domain, now_s, None
+        # From the beginning of the day on: so versions of a day differ in nothing else.
+        not_before, amends = now_s - now_s % DAY_S, None
+        trust_domain = self.agreements.trust_domain
         if row.amends:
             agreement = session.get_one(Agreement, row.amends)
             _must_keep(agreement, proposal)

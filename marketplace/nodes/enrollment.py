@@ -306,6 +306,7 @@ class Enrollments:
             "id": row.id,
             "agreement": row.agreement_id,
             "organization": agreement.parties[row.party].organization,
+            "wallet": agreement.parties[row.party].wallet,
             "node": message.node,
             "spiffe_id": row.spiffe_id,
             "key": row.key,

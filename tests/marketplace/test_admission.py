@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ def strangers() -> dict[str, Signer]:
 
 
 @pytest.fixture
-def signed(world: World, strangers: dict[str, Signer]) -> Iterator[str]:
+def signed(world: World, strangers: dict[str, Signer]) -> str:
     """An agreement between two organizations whom no admin knows."""
     fields = draft(strangers, world.treasury.address, metering="equal")
     for signer in strangers.values():
@@ -31,7 +30,7 @@ def signed(world: World, strangers: dict[str, Signer]) -> Iterator[str]:
             shown = owner.sign_agreement(made["id"])
     assert shown["operation"] is None
     assert (shown["state"], shown["admitted"]) == ("signed", False)
-    yield shown["id"]
+    return str(shown["id"])
 
 
 def test_gas_and_names_are_not_spent_on_whom_nobody_vouches_for(
