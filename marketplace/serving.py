@@ -19,7 +19,7 @@ from marketplace.agents.tls import PeerCertificateProtocol
 from marketplace.app import Market
 from marketplace.errors import SettingsError
 from marketplace.settings import Settings
-from marketplace.web import agreement_pages, draft_pages, pages, problems
+from marketplace.web import agreement_pages, draft_pages, homes, live, pages, problems
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
 from marketplace.web.routes import agreements, drafts, governance, nodes, runs, sessions
@@ -39,11 +39,12 @@ def web_app(market: Market) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     app.state.market = market
+    app.state.stopping = lambda: False
     app.add_middleware(LimitBodies)
     app.add_middleware(SecurityHeaders)
     problems.install(app, pages.error_page)
-    desks = (draft_pages, agreement_pages, pages)
-    for module in (sessions, drafts, governance, agreements, nodes, runs, *desks):
+    apis = (sessions, drafts, governance, agreements, nodes, runs)
+    for module in (*apis, homes, draft_pages, agreement_pages, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app
@@ -139,9 +140,10 @@ def _stop(servers: list[_Server]) -> None:
 def _web_server(market: Market) -> _Server:
     settings = market.settings
     certificate, key = settings.web_tls_certificate, settings.web_tls_key
-    return _Server(
+    app = web_app(market)
+    server = _Server(
         uvicorn.Config(
-            web_app(market),
+            app,
             http=PatientProtocol,
             ssl_certfile=certificate and settings.path(certificate),
             ssl_keyfile=key and settings.path(key),
@@ -151,6 +153,8 @@ def _web_server(market: Market) -> _Server:
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
+    app.state.stopping = lambda: server.should_exit
+    return server
 
 
 def _agent_server(market: Market) -> _Server:

@@ -21,7 +21,8 @@ from marketplace.nodes import status, tokens
 from marketplace.runs import views
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
-from marketplace.web.rendering import first, form_of, go, page
+from marketplace.web.forms import first, form_of, go
+from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
 

@@ -17,8 +17,9 @@ from marketplace.consortia.proposals import OpenParty, Proposal
 from marketplace.errors import InvalidInput, MarketError
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier
-from marketplace.web.rendering import first, form_of, go, page
+from marketplace.web.forms import first, form_of, go
 from marketplace.web.routes.drafts import TemplateName, differences, link
+from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
 _EMPTY_PARTIES = 3

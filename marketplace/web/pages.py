@@ -1,13 +1,11 @@
-"""The pages. They read the same views as the API, and refresh themselves when something changed."""
+"""Pages of single things. They read the same views as the API; `live` keeps them new."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 from urllib.parse import parse_qs
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
@@ -17,24 +15,10 @@ from marketplace.errors import MarketError, NotAllowed
 from marketplace.identity import sign_in
 from marketplace.nodes import status
 from marketplace.runs import usage, views
-from marketplace.storage.models import (
-    Comment,
-    DraftVersion,
-    Enrollment,
-    Event,
-    Motion,
-    MotionVote,
-    Negotiation,
-    NodeStatus,
-    Operation,
-    Party,
-    Rejection,
-    VersionSignature,
-)
 from marketplace.web import charts
 from marketplace.web.callers import COOKIE, CallerOf, MarketOf
 from marketplace.web.fields import Hash
-from marketplace.web.rendering import page
+from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
 _LATEST_ROUNDS = 12
@@ -49,12 +33,6 @@ def error_page(request: Request, error: MarketError) -> Response | None:
     shown = page(request, "error.html", Caller(None), error=error)
     shown.status_code = error.status
     return shown
-
-
-@router.get("/")
-async def dashboard(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    runs = await market.database.read(views.list_runs, caller)
-    return page(request, "dashboard.html", caller, runs=runs)
 
 
 @router.get("/runs/{run_id}")
@@ -75,6 +53,7 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
         "nodes": [node for node in nodes if not node["retired"]],
         "parties": {node["spiffe_id"]: node["party"] for node in nodes},
         "chart": charts.loss_chart(rounds, run),
+        "ring": charts.ring([node for node in nodes if not node["retired"]], run["leader"]),
     }
 
 
@@ -95,38 +74,6 @@ async def sign_in_by_token(request: Request, market: MarketOf) -> Response:
     secure = market.settings.public_web_url.startswith("https:")
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
     return response
-
-
-@router.get("/api/pulse")
-async def pulse(caller: CallerOf, market: MarketOf) -> dict[str, str]:
-    """A word that changes when any page might."""
-    if not caller.sees_all:
-        _ = caller.signed_in
-    return {"version": await market.database.read(_version)}
-
-
-def _version(session: Session) -> str:
-    parts = session.execute(
-        sa.select(
-            sa.select(sa.func.max(Event.id)).scalar_subquery(),
-            sa.select(sa.func.count(Event.id)).scalar_subquery(),
-            sa.select(sa.func.max(NodeStatus.received_s)).scalar_subquery(),
-            sa.select(sa.func.count(Party.signature)).scalar_subquery(),
-            sa.select(sa.func.count(Party.number)).scalar_subquery(),
-            sa.select(sa.func.sum(Operation.attempts)).scalar_subquery(),
-            sa.select(sa.func.max(Operation.updated_s)).scalar_subquery(),
-            sa.select(sa.func.max(Negotiation.updated_s)).scalar_subquery(),
-            sa.select(sa.func.count(Comment.id)).scalar_subquery(),
-            sa.select(sa.func.count(DraftVersion.number)).scalar_subquery(),
-            sa.select(sa.func.count(VersionSignature.party)).scalar_subquery(),
-            sa.select(sa.func.count(MotionVote.party)).scalar_subquery(),
-            sa.select(sa.func.count(Motion.id)).scalar_subquery(),
-            sa.select(sa.func.count(Motion.withdrawn_s)).scalar_subquery(),
-            sa.select(sa.func.count(Enrollment.key_signature)).scalar_subquery(),
-            sa.select(sa.func.count(Rejection.enrollment_id)).scalar_subquery(),
-        )
-    ).one()
-    return hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()[:16]
 
 
 def _local(path: str) -> str:
