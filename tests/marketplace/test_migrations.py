@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
 from marketplace.storage.models import (
+    AdmittedAgreement,
     Agreement,
     Base,
     Certificate,
@@ -154,6 +155,18 @@ def test_usage_goes_with_its_revision_and_leaves_the_rest_as_it_was(database: Da
     migrate.upgrade(database.engine)
     found = database.read_now(lambda session: session.scalars(sa.select(UsageReport)).all())
     assert found == []
+
+
+def test_agreements_of_before_there_was_a_policy_stay_admitted(tmp_path: Path) -> None:
+    old = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(old.engine, "0003")
+    old.write_now(fill)
+    migrate.upgrade(old.engine)
+    found = old.read_now(lambda session: session.get_one(AdmittedAgreement, HASH).admitted_by)
+    assert found == ADDRESS
+    migrate.downgrade(old.engine, "0003")
+    assert "motions" not in sa.inspect(old.engine).get_table_names()
+    assert old.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
 
 
 def test_certificates_of_before_stand_for_the_latest_enrollment_of_their_name(
