@@ -122,9 +122,14 @@ def show(session: Session, caller: Caller, operation_id: str) -> dict[str, Any]:
     Raises:
         NotFound: there is none that the caller may see.
     """
+    # A wallet that has just been moved away from sees how that went, though nothing else any more.
+    moved = sa.and_(
+        Operation.kind == "move-wallet",
+        Operation.payload["old_wallet"].as_string() == caller.wallet,
+    )
     row = session.scalar(
         sa.select(Operation).where(
-            Operation.id == operation_id, visible(caller, Operation.agreement_id)
+            Operation.id == operation_id, sa.or_(visible(caller, Operation.agreement_id), moved)
         )
     )
     if row is None:

@@ -168,9 +168,10 @@ class Acts:
                 posting = WalletMove(message, signature, new_signature)
             case Veto():
                 posting = WalletVeto(message, signature)
-        operation = outbox.enqueue(
-            session, kind, posting.effect, agreement.id, posting.payload(), now_s
+        payload = posting.payload() | (
+            {"old_wallet": party.wallet} if kind == "move-wallet" else {}
         )
+        operation = outbox.enqueue(session, kind, posting.effect, agreement.id, payload, now_s)
         return outbox.view(operation)
 
     def _check(self, kind: str, message: Struct, signature: bytes, wallet: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.consortium import State
 from contracts.keys import new_key
+from contracts.messages import pack_rejects
 from marketplace import errors
 from tests.marketplace.world import CLINICS, Federation, eventually
 
@@ -216,3 +217,32 @@ def test_an_amendment_keeps_the_parties_there_are(agreed: Federation) -> None:
         fewer = draft["proposal"] | {"parties": draft["proposal"]["parties"][:2]}
         with pytest.raises(errors.Conflict, match="keeps the parties there are"):
             owner.drafts.propose(draft["id"], 1, fewer)
+
+
+def test_a_quarantine_is_lifted_by_vote(federation: Federation) -> None:
+    federation.agree(strikes=1, strike_rounds=1, quarantine_time=86_400)
+    for name in NAMES:
+        federation.enroll(name)
+    federation.start(f"struck-{federation.number}")
+    federation.seal(2.0)
+    federation.seal(1.9, {0: 5_000, 1: 5_000}, pack_rejects(((2, 1),)))
+    with federation.owner("clinic-a") as owner:
+        told = eventually(
+            lambda: owner.governance.history(federation.agreement_id),
+            lambda seen: seen[0]["kind"] == "Quarantined",
+        )
+    assert told[0]["what"].startswith("clinic-c is in quarantine until")
+    assert "pardon" in told[0]["undo"]
+    carried = carry(
+        federation, *NAMES, action="pardon", organization="clinic-c", run=federation.run_id
+    )
+    assert carried["state"] == "carried"
+    run = bytes.fromhex(federation.run_id[2:])
+    assert federation.world.on_chain(lambda contracts: contracts.clerk.quarantined(run)) == 0
+    with federation.owner("clinic-a") as owner:
+        told = owner.governance.history(federation.agreement_id)
+        assert told[0]["what"] == "clinic-c was let back into the run by vote"
+        with pytest.raises(errors.NotFound, match="no run"):
+            owner.governance.propose(
+                federation.agreement_id, "pardon", organization="clinic-c", run="0x" + "ee" * 32
+            )
