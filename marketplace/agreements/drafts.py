@@ -29,7 +29,7 @@ _SLUG: Final = re.compile(r"[a-z0-9-]{1,63}")
 
 def _text(value: str) -> str:
     normal = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
-    if any(unicodedata.category(each) in ("Cc", "Cf") and each != "\n" for each in normal):
+    if any(unicodedata.category(each) in ("Cc", "Cf", "Cs") and each != "\n" for each in normal):
         raise ValueError("holds control characters")
     return normal
 

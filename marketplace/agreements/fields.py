@@ -85,7 +85,7 @@ def normal(field: Field, answer: str) -> str:
         FieldError: it cannot be meant.
     """
     text = unicodedata.normalize("NFC", answer.replace("\r\n", "\n").replace("\r", "\n")).strip()
-    if any(unicodedata.category(each) in ("Cc", "Cf") and each != "\n" for each in text):
+    if any(unicodedata.category(each) in ("Cc", "Cf", "Cs") and each != "\n" for each in text):
         raise FieldError("holds control characters that nobody would see")
     if not text:
         if field.required and not field.may_wait:

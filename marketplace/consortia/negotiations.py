@@ -19,6 +19,7 @@ from marketplace.access import Caller, agreement_seen
 from marketplace.agreements.document import Amends
 from marketplace.agreements.drafts import DAY_S, Draft, TemplatedDraft
 from marketplace.agreements.names import must_own_name
+from marketplace.agreements.remarks import remark
 from marketplace.agreements.service import Agreements
 from marketplace.agreements.standing import version_in_force
 from marketplace.agreements.templating import Template
@@ -122,9 +123,7 @@ class Negotiations:
             InvalidInput: nothing, or too much.
         """
         row = negotiation_seen(session, caller, negotiation_id)
-        said = text.replace("\r\n", "\n").strip()
-        if not 1 <= len(said) <= _COMMENT_CHARACTERS:
-            raise InvalidInput(f"a comment has 1 to {_COMMENT_CHARACTERS} characters")
+        said = remark(text, "a comment", _COMMENT_CHARACTERS, needed=True)
         session.add(
             Comment(
                 negotiation_id=row.id,
@@ -282,7 +281,7 @@ class Negotiations:
                 document=composed.document,
                 document_sha256="0x" + composed.document_hash.hex(),
                 open_items=list(composed.open_items),
-                note=note.strip()[:_COMMENT_CHARACTERS],
+                note=remark(note, "a note", _COMMENT_CHARACTERS),
                 author=caller.signed_in,
                 created_s=row.updated_s,
             )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.errors import MessageError
 from contracts.messages import checksum_address
 from marketplace.agreements.document import Amends, render, render_from
 from marketplace.agreements.drafts import (
@@ -32,7 +33,10 @@ _NO_WALLET: Final = "0x" + "00" * 20
 
 
 def _wallet_or_nothing(value: str) -> str:
-    return value and checksum_address(value)
+    try:
+        return value and checksum_address(value)
+    except MessageError as error:
+        raise ValueError(str(error)) from error
 
 
 class OpenParty(BaseModel):
@@ -108,13 +112,16 @@ def compose(
     template = template_named(templates, proposal.template) if proposal.template else None
     answers = template.answered(proposal.answers) if template else {}
     fields = template.draft_fields(answers) if template else dict(proposal.fields)
+    terms = fields.get("terms", {})
+    if not isinstance(terms, dict):
+        raise BadAnswers({"terms": "must be an object"})
     fields = fields | {
-        "terms": dict(fields.get("terms", {})),
+        "terms": dict(terms),
         "not_before": not_before,
         "trust_domain": trust_domain,
     }
     _check_together(fields["terms"], len(proposal.parties))
-    waiting = _fill_terms(fields["terms"])
+    waiting = _fill_terms(fields["terms"], len(proposal.parties))
     unnamed = [n for n, each in enumerate(proposal.parties) if not each.wallet]
     fields["parties"] = [_named(n, each) for n, each in enumerate(proposal.parties)]
     draft = _completed(template, answers, fields, trust_domain, not_before)
@@ -150,10 +157,11 @@ def _check_together(terms: Mapping[str, Any], parties: int) -> None:
         raise BadAnswers(wrong)
 
 
-def _fill_terms(terms: dict[str, Any]) -> list[str]:
+def _fill_terms(terms: dict[str, Any], parties: int) -> list[str]:
     """Puts stand-ins where a hash or a wallet is open, and gives their names."""
     needed = ["initial_root", "schema_hash", "sponsor"]
-    if terms.get("metering") in ("common", None, 2):
+    metering = terms.get("metering")
+    if metering in ("common", 2) or (metering is None and parties >= LEAST_PARTIES_METERED):
         needed.append("validation_root")
     missing = [name for name in needed if terms.get(name) in (None, "", NO_HASH, _NO_WALLET)]
     for name in missing:

@@ -67,8 +67,6 @@ def _write(session: Session, agreements: Sequence[str], now_s: int) -> int:
 
 def _refresh(session: Session, agreement: Agreement, now_s: int, *, only_look: bool) -> int:
     version = _in_force(session, agreement.id)
-    if version is None:
-        return 0  # never amended here, or by others: there is no text to show
     wanted = _parties(session, agreement.id, version, now_s)
     rows = {each.number: each for each in agreement.parties}
     same = (
@@ -92,8 +90,8 @@ def _refresh(session: Session, agreement: Agreement, now_s: int, *, only_look: b
     return 1
 
 
-def _in_force(session: Session, agreement_id: str) -> AgreementVersion | None:
-    """The version in force, or the first while there is none."""
+def _in_force(session: Session, agreement_id: str) -> AgreementVersion:
+    """The latest version in force whose text is known here; the first, if none was amended."""
     amended = _events(session, agreement_id, "AgreementAmended")
     for event in reversed(amended):
         found = session.get(AgreementVersion, event.data["agreement_hash"])

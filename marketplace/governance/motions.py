@@ -29,6 +29,7 @@ from contracts.messages import (
 )
 from contracts.parties import parties_in
 from marketplace.access import Caller, agreement_seen, party_of, visible
+from marketplace.agreements.remarks import remark
 from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.governing import Decision, Pardoning
@@ -261,8 +262,7 @@ def _concerned(session: Session, caller: Caller, agreement_id: str, wish: Wish) 
         raise InvalidInput(
             f"no motion {wish.action}", hint=f"one of {', '.join((*ACTIONS, 'pardon'))}"
         )
-    if len(wish.reason) > _REASON_CHARACTERS:
-        raise InvalidInput(f"a reason has {_REASON_CHARACTERS} characters at most")
+    remark(wish.reason, "a reason", _REASON_CHARACTERS)
     agreement = agreement_seen(session, caller, agreement_id)
     if not is_active(session, agreement.id):
         raise Conflict("the agreement is not in force", hint="wait until all have signed")
@@ -308,7 +308,7 @@ def _store(
         action=wish.action,
         run_id=wish.run or None,
         message=to_json(message),
-        reason=wish.reason.strip(),
+        reason=remark(wish.reason, "a reason", _REASON_CHARACTERS),
         proposed_by=caller.signed_in,
         created_s=now_s,
     )

@@ -22,6 +22,7 @@ from contracts.messages import Domain, from_json, recover, to_json, typed_data
 from contracts.messages import Enrollment as EnrollmentMessage
 from marketplace.access import Caller, must_speak_for, party_of, visible
 from marketplace.agreements.names import must_own_name
+from marketplace.agreements.remarks import remark
 from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.postings import NodeEnrollment, kind_of
@@ -280,7 +281,7 @@ class Enrollments:
                 Rejection(
                     enrollment_id=row.id,
                     rejected_by=caller.signed_in,
-                    reason=reason.strip()[:_REASON_CHARACTERS],
+                    reason=remark(reason, "a reason", _REASON_CHARACTERS),
                     created_s=now_s,
                 )
             )
