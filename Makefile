@@ -100,7 +100,7 @@ seeds: install ## the demo's outcome for five seeds, as a table
 ##
 ## Checking
 
-.PHONY: check format test test-forge test-ape test-python
+.PHONY: check format test test-forge test-ape test-python test-slow-blocks
 check: install install-ape ## format, lint, types, import directions, artifact drift
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -119,6 +119,9 @@ test-ape: install-ape ## contracts from outside, on a local chain
 	@$(APE) test tests/ape -W ignore::pytest.PytestConfigWarning
 test-python: install ## everything else
 	@.venv/bin/pytest
+
+test-slow-blocks: install ## the contracts' Python tests once more, on a chain that makes a block each second (10 minutes)
+	@SWARM_BLOCK_TIME_S=1 .venv/bin/pytest tests/chain --ignore tests/chain/machine
 
 ##
 ## Locks

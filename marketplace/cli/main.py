@@ -13,6 +13,7 @@ from contracts.errors import ChainError, KeyFileError
 from marketplace.cli import (
     admissions,
     agreements,
+    audit,
     drafts,
     money,
     motions,
@@ -33,11 +34,12 @@ app = typer.Typer(
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
     "Exit codes: 2 usage, 3 settings or keys, 4 invalid input, 5 sign-in required, 6 not allowed, "
     "7 wrong signature, 8 not found, 9 conflict, 10 refused by a contract, 11 nobody answers, "
-    "12 still waiting.",
+    "12 still waiting, 13 and 14 of an audit.",
 )
 operate.install(app)
 money.install(app)
 wallets.install(app)
+audit.install(app)
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(drafts.templates, name="template")
