@@ -22,7 +22,7 @@ from marketplace.settings import Settings
 from marketplace.web import agreement_pages, draft_pages, homes, live, pages, problems
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
-from marketplace.web.routes import agreements, drafts, governance, nodes, runs, sessions
+from marketplace.web.routes import agreements, drafts, governance, money, nodes, runs, sessions
 
 _LOG = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "web" / "static"
@@ -43,7 +43,7 @@ def web_app(market: Market) -> FastAPI:
     app.add_middleware(LimitBodies)
     app.add_middleware(SecurityHeaders)
     problems.install(app, pages.error_page)
-    apis = (sessions, drafts, governance, agreements, nodes, runs)
+    apis = (sessions, drafts, governance, agreements, nodes, runs, money)
     for module in (*apis, homes, draft_pages, agreement_pages, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
@@ -102,6 +102,7 @@ async def _run(market: Market, listeners: Mapping[socket.socket, _Server]) -> No
         asyncio.create_task(market.indexer.run(), name="indexer"),
         asyncio.create_task(market.relayer.run(), name="relayer"),
         asyncio.create_task(market.follower.run(), name="follower"),
+        asyncio.create_task(market.webhooks.run(), name="webhooks"),
         asyncio.create_task(market.tls.keep_fresh(), name="certificate"),
     ]
     serving = [

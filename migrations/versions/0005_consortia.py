@@ -1,6 +1,6 @@
 """Drafts in negotiation, invitations, admissions; amendments and motions; rejected enrollments.
 
-Revises: 0003
+Revises: 0004b
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004b"
 branch_labels = None
 depends_on = None
 

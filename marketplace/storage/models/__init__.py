@@ -8,6 +8,7 @@ by what this package imports.
 from __future__ import annotations
 
 from marketplace.storage.models.agreements import Agreement, Party
+from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
 from marketplace.storage.models.consortia import (
@@ -26,6 +27,13 @@ from marketplace.storage.models.governance import (
     VersionSignature,
 )
 from marketplace.storage.models.leases import Lease
+from marketplace.storage.models.ledger import (
+    Block,
+    LedgerBalance,
+    LedgerEntry,
+    LedgerPosting,
+    RoundRow,
+)
 from marketplace.storage.models.nodes import (
     Certificate,
     Enrollment,
@@ -46,18 +54,24 @@ __all__ = [
     "AdmittedAgreement",
     "Agreement",
     "AgreementVersion",
+    "Announcement",
     "Base",
+    "Block",
     "Certificate",
     "Challenge",
     "Comment",
     "Credit",
     "Cursor",
+    "Delivery",
     "DraftVersion",
     "Enrollment",
     "EnrollmentToken",
     "Event",
     "Invitation",
     "Lease",
+    "LedgerBalance",
+    "LedgerEntry",
+    "LedgerPosting",
     "Motion",
     "MotionVote",
     "Negotiation",
@@ -66,8 +80,10 @@ __all__ = [
     "Party",
     "Rejection",
     "Round",
+    "RoundRow",
     "Seat",
     "SignIn",
     "UsageReport",
     "VersionSignature",
+    "Webhook",
 ]
