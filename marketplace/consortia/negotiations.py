@@ -326,7 +326,8 @@ def _wallets(proposal: Proposal) -> set[str]:
 
 
 def _parties(agreement: Agreement) -> list[OpenParty]:
-    names = {each["organization"]: each["name"] for each in agreement.fields["parties"]}
+    listed = agreement.fields.get("parties", ())
+    names = {each["organization"]: each["name"] for each in listed}
     return [
         OpenParty(
             organization=each.organization,
