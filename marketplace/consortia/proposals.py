@@ -25,7 +25,7 @@ from marketplace.agreements.drafts import (
     TemplatedDraft,
 )
 from marketplace.agreements.templating import BadAnswers, Template, template_named
-from marketplace.agreements.terms import LEAST_PARTIES_METERED, NO_HASH
+from marketplace.agreements.terms import LEAST_PARTIES_LOCAL, LEAST_PARTIES_METERED, NO_HASH
 from marketplace.errors import InvalidInput
 
 _STAND_IN_HASH: Final = "0x" + "01".rjust(64, "0")
@@ -148,6 +148,8 @@ def _check_together(terms: Mapping[str, Any], parties: int) -> None:
     wrong = {}
     if terms.get("metering") == "common" and parties < LEAST_PARTIES_METERED:
         wrong["metering"] = "two parties always split equally: choose equal"
+    if terms.get("metering") == "local" and parties < LEAST_PARTIES_LOCAL:
+        wrong["metering"] = f"needs {LEAST_PARTIES_LOCAL} parties: choose another"
     target, ceiling = terms.get("target_loss"), terms.get("loss_ceiling")
     if isinstance(target, int) and isinstance(ceiling, int) and target >= ceiling:
         wrong["target_loss"] = "must be below the highest initial loss"
