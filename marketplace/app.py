@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -14,11 +14,20 @@ from contracts.deployment import Deployment
 from contracts.keys import load_key
 from contracts.messages import checksum_address
 from marketplace.agents.tls import ServerTls
+from marketplace.agreements import templating
+from marketplace.agreements.admission import Admissions
 from marketplace.agreements.service import Agreements
+from marketplace.agreements.templating import Template
 from marketplace.chain.indexer import Indexer
 from marketplace.chain.relayer import Relayer
 from marketplace.clock import now_s
+from marketplace.consortia.invitations import Invitations
+from marketplace.consortia.negotiations import Negotiations
 from marketplace.errors import SettingsError
+from marketplace.governance.acts import Acts
+from marketplace.governance.amendments import Amendments
+from marketplace.governance.follower import Follower
+from marketplace.governance.motions import Motions
 from marketplace.identity import authority as authorities
 from marketplace.identity import leases
 from marketplace.identity.authority import Authority
@@ -47,6 +56,14 @@ class Market:
     authority: Authority
     lease_signer: LeaseSigner
     agreements: Agreements
+    admissions: Admissions
+    templates: Mapping[str, Template]
+    negotiations: Negotiations
+    invitations: Invitations
+    amendments: Amendments
+    motions: Motions
+    acts: Acts
+    follower: Follower
     enrollments: Enrollments
     runs: RunRequests
     indexer: Indexer
@@ -98,13 +115,26 @@ class Market:
         relayer_key = load_key(folder / RELAYER_KEY_FILE)
         svid_lifetime_s = settings.svid_hours * _HOUR_S
         domain = contracts.domains.consortium
+        admins = frozenset(map(checksum_address, settings.admin_wallets))
+        admissions = Admissions(settings.admission == "open", admins)
+        agreements = Agreements(domain, settings.trust_domain, admissions, clock)
+        templates = templating.load(settings.path(settings.templates))
+        negotiations = Negotiations(templates, agreements)
         return cls(
             settings=settings,
             database=database,
             contracts=contracts,
             authority=authority,
             lease_signer=leases.load(folder),
-            agreements=Agreements(domain, settings.trust_domain),
+            agreements=agreements,
+            admissions=admissions,
+            templates=templates,
+            negotiations=negotiations,
+            invitations=Invitations(negotiations, settings.invitation_hours),
+            amendments=Amendments(domain),
+            motions=Motions(database, contracts, clock),
+            acts=Acts(database, contracts, clock),
+            follower=Follower(database, settings.index_interval_ms / 1000, clock),
             enrollments=Enrollments(database, contracts, domain, authority, svid_lifetime_s, clock),
             runs=RunRequests(database, contracts, clock),
             indexer=indexer,

@@ -28,6 +28,7 @@ from contracts.messages import (
 )
 from contracts.personal import personal_digest
 from marketplace import errors
+from marketplace.client_consortia import Drafts, Governance
 from marketplace.errors import MarketError, NotFound, Unavailable, Waiting, WrongSignature
 
 Fields = dict[str, Any]
@@ -72,6 +73,16 @@ class MarketClient:
         trace: TracebackType | None,
     ) -> None:
         self._http.close()
+
+    @property
+    def drafts(self) -> Drafts:
+        """Templates, drafts, invitations."""
+        return Drafts(self)
+
+    @property
+    def governance(self) -> Governance:
+        """Amendments, motions, what a party does alone, admissions."""
+        return Governance(self)
 
     @property
     def wallet(self) -> Signer:
@@ -174,6 +185,9 @@ class MarketClient:
         signature = sign(self._domain("consortium"), message, self.wallet)
         path = f"/api/enrollments/{enrollment['id']}/approval"
         return self._one("POST", path, {"signature": _hex(signature)})
+
+    def reject(self, enrollment_id: str, reason: str = "") -> Fields:
+        return self._one("POST", f"/api/enrollments/{enrollment_id}/rejection", {"reason": reason})
 
     def nodes(self, agreement_id: str | None = None) -> list[Fields]:
         return self._many("/api/nodes" + _query(agreement_id))

@@ -19,10 +19,10 @@ from marketplace.agents.tls import PeerCertificateProtocol
 from marketplace.app import Market
 from marketplace.errors import SettingsError
 from marketplace.settings import Settings
-from marketplace.web import homes, live, pages, problems
+from marketplace.web import agreement_pages, draft_pages, homes, live, pages, problems
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
-from marketplace.web.routes import agreements, money, nodes, runs, sessions
+from marketplace.web.routes import agreements, drafts, governance, money, nodes, runs, sessions
 
 _LOG = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "web" / "static"
@@ -43,7 +43,8 @@ def web_app(market: Market) -> FastAPI:
     app.add_middleware(LimitBodies)
     app.add_middleware(SecurityHeaders)
     problems.install(app, pages.error_page)
-    for module in (sessions, agreements, nodes, runs, money, homes, pages, live):
+    apis = (sessions, drafts, governance, agreements, nodes, runs, money)
+    for module in (*apis, homes, draft_pages, agreement_pages, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app
@@ -100,6 +101,7 @@ async def _run(market: Market, listeners: Mapping[socket.socket, _Server]) -> No
     background = [
         asyncio.create_task(market.indexer.run(), name="indexer"),
         asyncio.create_task(market.relayer.run(), name="relayer"),
+        asyncio.create_task(market.follower.run(), name="follower"),
         asyncio.create_task(market.webhooks.run(), name="webhooks"),
         asyncio.create_task(market.tls.keep_fresh(), name="certificate"),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +64,14 @@ class Settings(BaseSettings):
     admin_wallets: list[str] = Field(
         default_factory=list, description="may draft and see everything"
     )
+    admission: Literal["admin", "open"] = Field(
+        default="admin",
+        description="whose agreements are posted: those that admins draft, begin or admit; or all",
+    )
+    templates: Path = Field(
+        default=Path("templates"), description="folder of agreement templates of your own"
+    )
+    invitation_hours: int = Field(default=168, ge=1, le=2160)
     public_dashboard: bool = Field(
         default=False, description="anyone who can reach the pages may read them without signing in"
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
+from marketplace.agreements.admission import must_be_admitted
 from marketplace.errors import Conflict, NotFound
 from marketplace.identity.secrets import new_id
 from marketplace.storage.models import Event, Operation
@@ -42,7 +43,9 @@ def enqueue(
 
     Raises:
         Conflict: an operation with the same effect is under way or done.
+        NotAllowed: this marketplace does not post for that agreement.
     """
+    must_be_admitted(session, agreement_id)
     same = sa.select(Operation).where(Operation.effect == effect, Operation.state != FAILED)
     if (earlier := session.scalar(same)) is not None:
         raise Conflict(
@@ -119,9 +122,14 @@ def show(session: Session, caller: Caller, operation_id: str) -> dict[str, Any]:
     Raises:
         NotFound: there is none that the caller may see.
     """
+    # A wallet that has just been moved away from sees how that went, though nothing else any more.
+    moved = sa.and_(
+        Operation.kind == "move-wallet",
+        Operation.payload["old_wallet"].as_string() == caller.wallet,
+    )
     row = session.scalar(
         sa.select(Operation).where(
-            Operation.id == operation_id, visible(caller, Operation.agreement_id)
+            Operation.id == operation_id, sa.or_(visible(caller, Operation.agreement_id), moved)
         )
     )
     if row is None:

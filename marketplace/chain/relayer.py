@@ -19,7 +19,8 @@ from contracts.errors import ChainError, ContractReverted, TransactionTimeout
 from contracts.keys import Signer
 from marketplace.chain import outbox
 from marketplace.chain.indexer import Indexer, indexed_block
-from marketplace.chain.postings import KINDS, Outcome, Posting
+from marketplace.chain.kinds import KINDS
+from marketplace.chain.postings import Outcome, Posting
 from marketplace.chain.trouble import Trouble
 from marketplace.errors import MarketError
 from marketplace.storage.database import Database

@@ -11,10 +11,13 @@ import typer
 
 from contracts.errors import ChainError, KeyFileError
 from marketplace.cli import (
+    admissions,
     agreements,
     announcements,
     audit,
+    drafts,
     money,
+    motions,
     nodes,
     operate,
     rebuilding,
@@ -45,6 +48,10 @@ wallets.install(app)
 audit.install(app)
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(agreements.app, name="agreement")
+app.add_typer(drafts.templates, name="template")
+app.add_typer(drafts.app, name="draft")
+app.add_typer(motions.app, name="motion")
+app.add_typer(admissions.app, name="admission")
 app.add_typer(nodes.app, name="node")
 app.add_typer(runs.app, name="run")
 app.add_typer(money.app, name="rewards")

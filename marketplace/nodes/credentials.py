@@ -94,7 +94,8 @@ def must_be_enrolled(session: Session, row: Enrollment, now_s: int) -> str:
         NotAllowed: it is retired or replaced, was never approved in time, or the agreement is over.
     """
     agreement = session.get_one(Agreement, row.agreement_id)
-    waiting = row.operation is None or row.operation.state in ("queued", "sent")
+    posting = row.operation is None or row.operation.state in ("queued", "sent")
+    waiting = posting and row.rejection is None
     enrolled = present(session, row.agreement_id).get(row.spiffe_id)
     if now_s <= agreement.message["not_after"] and (
         (waiting and now_s < row.message["deadline"])
@@ -103,7 +104,7 @@ def must_be_enrolled(session: Session, row: Enrollment, now_s: int) -> str:
         return agreement.parties[row.party].organization
     raise NotAllowed(
         f"{row.spiffe_id} is not enrolled",
-        hint="it was retired or replaced, or its owner did not approve it in time",
+        hint="it was retired or replaced, or its owner rejected it or did not approve it in time",
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
 from marketplace.storage.models import (
+    AdmittedAgreement,
     Agreement,
     Base,
     Certificate,
@@ -131,7 +132,7 @@ def test_an_upgrade_of_an_up_to_date_database_keeps_its_data(database: Database)
     database.write_now(fill)
     migrate.upgrade(database.engine)
     assert database.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
-    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0004b"
+    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0005"
 
 
 def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database) -> None:
@@ -154,6 +155,18 @@ def test_usage_goes_with_its_revision_and_leaves_the_rest_as_it_was(database: Da
     migrate.upgrade(database.engine)
     found = database.read_now(lambda session: session.scalars(sa.select(UsageReport)).all())
     assert found == []
+
+
+def test_agreements_of_before_there_was_a_policy_stay_admitted(tmp_path: Path) -> None:
+    old = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    migrate.upgrade(old.engine, "0003")
+    old.write_now(fill)
+    migrate.upgrade(old.engine)
+    found = old.read_now(lambda session: session.get_one(AdmittedAgreement, HASH).admitted_by)
+    assert found == ADDRESS
+    migrate.downgrade(old.engine, "0003")
+    assert "motions" not in sa.inspect(old.engine).get_table_names()
+    assert old.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
 
 
 def test_certificates_of_before_stand_for_the_latest_enrollment_of_their_name(

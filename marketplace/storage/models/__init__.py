@@ -11,6 +11,21 @@ from marketplace.storage.models.agreements import Agreement, Party
 from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
+from marketplace.storage.models.consortia import (
+    Admission,
+    AdmittedAgreement,
+    Comment,
+    DraftVersion,
+    Invitation,
+    Negotiation,
+    Seat,
+)
+from marketplace.storage.models.governance import (
+    AgreementVersion,
+    Motion,
+    MotionVote,
+    VersionSignature,
+)
 from marketplace.storage.models.leases import Lease
 from marketplace.storage.models.ledger import (
     Block,
@@ -24,6 +39,7 @@ from marketplace.storage.models.nodes import (
     Enrollment,
     EnrollmentToken,
     NodeStatus,
+    Rejection,
     UsageReport,
 )
 from marketplace.storage.models.operations import Operation
@@ -34,28 +50,40 @@ __all__ = [
     "HASH",
     "SPIFFE_ID",
     "TOKEN",
+    "Admission",
+    "AdmittedAgreement",
     "Agreement",
+    "AgreementVersion",
     "Announcement",
     "Base",
     "Block",
     "Certificate",
     "Challenge",
+    "Comment",
     "Credit",
     "Cursor",
     "Delivery",
+    "DraftVersion",
     "Enrollment",
     "EnrollmentToken",
     "Event",
+    "Invitation",
     "Lease",
     "LedgerBalance",
     "LedgerEntry",
     "LedgerPosting",
+    "Motion",
+    "MotionVote",
+    "Negotiation",
     "NodeStatus",
     "Operation",
     "Party",
+    "Rejection",
     "Round",
     "RoundRow",
+    "Seat",
     "SignIn",
     "UsageReport",
+    "VersionSignature",
     "Webhook",
 ]

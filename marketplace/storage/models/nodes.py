@@ -57,6 +57,18 @@ class Enrollment(Base):
     operation_id: Mapped[str | None] = mapped_column(sa.ForeignKey("operations.id"))
     created_s: Mapped[int]
     operation: Mapped[Operation | None] = relationship(lazy="joined")
+    rejection: Mapped[Rejection | None] = relationship(lazy="joined", viewonly=True)
+
+
+class Rejection(Base):
+    """An enrollment that its owner does not want."""
+
+    __tablename__ = "rejections"
+
+    enrollment_id: Mapped[str] = mapped_column(sa.ForeignKey("enrollments.id"), primary_key=True)
+    rejected_by: Mapped[str] = mapped_column(ADDRESS)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    created_s: Mapped[int]
 
 
 class Certificate(Base):

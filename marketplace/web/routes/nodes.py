@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from marketplace.identity.secrets import enrollment_token
 from marketplace.nodes import status, tokens
@@ -23,6 +23,10 @@ class TokenRequest(BaseModel):
 
 class Approval(BaseModel):
     signature: Signature
+
+
+class RejectionOf(BaseModel):
+    reason: str = Field(default="", max_length=500)
 
 
 OfAgreement = Annotated[Hash | None, Query(alias="agreement")]
@@ -63,6 +67,16 @@ async def approve(
 ) -> dict[str, Any]:
     """Hands in the signature of the owner's wallet under an enrollment."""
     return await market.enrollments.approve(caller, enrollment_id, body.signature)
+
+
+@router.post("/enrollments/{enrollment_id}/rejection")
+async def reject(
+    enrollment_id: Identifier, body: RejectionOf, caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """Turns a node away that its owner does not want."""
+    return await market.database.write(
+        market.enrollments.reject, caller, enrollment_id, body.reason, market.clock()
+    )
 
 
 @router.get("/nodes")
