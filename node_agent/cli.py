@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node_agent import health
+from node_agent import health, lease_cli
 from node_agent.errors import CHAIN_EXIT_CODE, ConfigError, IdentityError, NodeError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(lease_cli.app, name="lease")
 
 ConfigOption = Annotated[
     Path | None,

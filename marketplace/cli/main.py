@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from contracts.errors import ChainError, KeyFileError
-from marketplace.cli import agreements, money, nodes, operate, runs, wallets
+from marketplace.cli import agreements, leases, money, nodes, operate, org, runs, trail, wallets
 from marketplace.cli.output import complain
 from marketplace.errors import MarketError, SettingsError
 
@@ -23,7 +23,8 @@ app = typer.Typer(
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
     "Exit codes: 2 usage, 3 settings or keys, 4 invalid input, 5 sign-in required, 6 not allowed, "
     "7 wrong signature, 8 not found, 9 conflict, 10 refused by a contract, 11 nobody answers, "
-    "12 still waiting.",
+    "12 still waiting, 13 too many requests, "
+    "14 records were changed.",
 )
 operate.install(app)
 money.install(app)
@@ -33,6 +34,10 @@ app.add_typer(agreements.app, name="agreement")
 app.add_typer(nodes.app, name="node")
 app.add_typer(runs.app, name="run")
 app.add_typer(money.app, name="rewards")
+app.add_typer(leases.app, name="lease")
+app.add_typer(org.app, name="org")
+app.add_typer(org.tokens, name="token")
+app.add_typer(trail.app, name="trail")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from contracts.keys import new_key
+from tests.marketplace.databases import database_url, postgres
 from tests.marketplace.processes import Process, free_port, run
 from tests.marketplace.world import Federation, World
+
+__all__ = ["database_url", "postgres"]  # fixtures
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.identity import leases
+from marketplace.leases import signing as leases
 from node_agent import lease, renewal
 from node_agent.errors import LeaseError, MarketplaceError
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from marketplace.storage.models.agreements import Agreement, Party
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
-from marketplace.storage.models.leases import Lease
+from marketplace.storage.models.leases import Lease, Seats
 from marketplace.storage.models.nodes import (
     Certificate,
     Enrollment,
@@ -19,7 +19,8 @@ from marketplace.storage.models.nodes import (
     UsageReport,
 )
 from marketplace.storage.models.operations import Operation
-from marketplace.storage.models.people import Challenge, SignIn
+from marketplace.storage.models.people import ApiToken, Challenge, Member, Retry, SignIn
+from marketplace.storage.models.trail import Anchor, TrailEntry
 
 __all__ = [
     "ADDRESS",
@@ -27,6 +28,8 @@ __all__ = [
     "SPIFFE_ID",
     "TOKEN",
     "Agreement",
+    "Anchor",
+    "ApiToken",
     "Base",
     "Certificate",
     "Challenge",
@@ -36,10 +39,14 @@ __all__ = [
     "EnrollmentToken",
     "Event",
     "Lease",
+    "Member",
     "NodeStatus",
     "Operation",
     "Party",
+    "Retry",
     "Round",
+    "Seats",
     "SignIn",
+    "TrailEntry",
     "UsageReport",
 ]

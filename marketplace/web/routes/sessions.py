@@ -11,7 +11,7 @@ from marketplace.chain import outbox
 from marketplace.chain.indexer import indexed_block
 from marketplace.identity import sign_in
 from marketplace.identity.secrets import new_id
-from marketplace.web.callers import COOKIE, CallerOf, MarketOf
+from marketplace.web.callers import COOKIE, CallerOf, MarketOf, token_of
 from marketplace.web.fields import Address, Identifier, Signature
 
 router = APIRouter()
@@ -68,9 +68,7 @@ async def show_session(caller: CallerOf) -> dict[str, Any]:
 @router.delete("/api/session", status_code=204)
 async def close_session(request: Request, market: MarketOf, caller: CallerOf) -> Response:
     """Ends the session."""
-    header = request.headers.get("authorization", "")[7:]
-    token = header or request.cookies.get(COOKIE, "")
-    await market.database.write(sign_in.close_session, token)
+    await market.database.write(sign_in.close_session, token_of(request))
     response = Response(status_code=204)
     response.delete_cookie(COOKIE)
     return response
