@@ -49,18 +49,33 @@ def current_key() -> str | None:
     return _KEY.get()
 
 
-def begin(session: Session, key: str, request: str, now_s: int, abandoned: bool) -> Answer | bool:
-    """Takes a request on.
+def find(session: Session, key: str, request: str) -> Answer | None:
+    """The answer to a request, if there is one.
+
+    Args:
+        key: see `key_of`.
+        request: hash of what is asked.
+
+    Raises:
+        InvalidInput: something else was asked under this key.
+    """
+    row = session.get(Retry, key)
+    if row is None:
+        return None
+    _must_be_same(row, request)
+    if row.status is None:
+        return None
+    return Answer(row.status, row.content_type or "", row.body or "")
+
+
+def begin(session: Session, key: str, request: str, now_s: int, abandoned: bool) -> bool:
+    """Takes a request on, unless another one is about it or it is answered.
 
     Args:
         key: see `key_of`.
         request: hash of what is asked.
         now_s: the time.
-        abandoned: whether a request that is under way can only be one that was given up.
-
-    Returns:
-        The answer, if there is one; else whether it is for the caller to find it. If not, another
-        one is about it.
+        abandoned: whether a request without an answer can only be one that was given up.
 
     Raises:
         InvalidInput: something else was asked under this key.
@@ -70,17 +85,19 @@ def begin(session: Session, key: str, request: str, now_s: int, abandoned: bool)
     if row is None:
         session.add(Retry(key=key, request=request, started_s=now_s))
         return True
+    _must_be_same(row, request)
+    if row.status is None and (abandoned or now_s - row.started_s > ABANDONED_S):
+        row.started_s = now_s
+        return True
+    return False
+
+
+def _must_be_same(row: Retry, request: str) -> None:
     if row.request != request:
         raise InvalidInput(
             "another request was sent under this Idempotency-Key",
             hint="a new request has a new key; a repeated one is the same to the byte",
         )
-    if row.status is not None:
-        return Answer(row.status, row.content_type or "", row.body or "")
-    if abandoned or now_s - row.started_s > ABANDONED_S:
-        row.started_s = now_s
-        return True
-    return False
 
 
 def finish(session: Session, key: str, answer: Answer) -> None:

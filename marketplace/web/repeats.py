@@ -35,7 +35,7 @@ class Repeats:
     def __init__(self, app: ASGIApp, market: Market) -> None:
         self._app = app
         self._market = market
-        self._under_way: dict[str, asyncio.Event] = {}
+        self._under_way: dict[tuple[str, str], asyncio.Future[Answer | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _concerns(scope):
@@ -67,34 +67,41 @@ class Repeats:
 
     async def _once(self, key: str, asked: str, scope: Scope, body: bytes) -> Response:
         database, deadline_s = self._market.database, asyncio.get_running_loop().time() + _WAIT_S
-        while True:
-            if key in self._under_way:
-                await self._wait(self._under_way[key])
+        while asyncio.get_running_loop().time() < deadline_s:
+            if (key, asked) in self._under_way:
+                answer = await self._wait(self._under_way[key, asked])
+                if answer is not None:
+                    return _response(answer)
                 continue
-            done = self._under_way[key] = asyncio.Event()
+            if (known := await database.read(repeats.find, key, asked)) is not None:
+                return _response(known)
+            if (key, asked) in self._under_way:
+                continue  # since then
+            answered = self._under_way[key, asked] = asyncio.Future()
             try:
                 begun = await database.write(
                     repeats.begin, key, asked, self._market.clock(), not database.is_shared
                 )
-                if begun is True:
-                    return await self._work(key, scope, body)
-                if isinstance(begun, Answer):
-                    return _response(begun, repeated=True)
+                if begun:
+                    response, answer = await self._work(key, scope, body)
+                    answered.set_result(answer)
+                    return response
             finally:
-                del self._under_way[key]
-                done.set()
-            if asyncio.get_running_loop().time() > deadline_s:
-                raise _still_under_way()
+                del self._under_way[key, asked]
+                if not answered.done():
+                    answered.set_result(None)
             # Another process is about it, and has no way to tell us when it is done.
             await asyncio.sleep(_LOOK_AGAIN_S)
+        raise _still_under_way()
 
-    async def _wait(self, done: asyncio.Event) -> None:
+    async def _wait(self, answered: asyncio.Future[Answer | None]) -> Answer | None:
         try:
-            await asyncio.wait_for(done.wait(), _WAIT_S)
+            return await asyncio.wait_for(asyncio.shield(answered), _WAIT_S)
         except TimeoutError as error:
             raise _still_under_way() from error
 
-    async def _work(self, key: str, scope: Scope, body: bytes) -> Response:
+    async def _work(self, key: str, scope: Scope, body: bytes) -> tuple[Response, Answer | None]:
+        """The application's response; and as an answer to be repeated, if it did something."""
         database = self._market.database
         repeats.working_on(key)
         try:
@@ -107,12 +114,12 @@ class Repeats:
             made = await database.read(outbox.made_by, key)
             if made is None:
                 await database.write(repeats.forget, key)
-                return response
+                return response, None
             response = Response(json.dumps({"operation": made}), 202, media_type="application/json")
         content_type = response.headers.get("content-type", "")
         answer = Answer(response.status_code, content_type, bytes(response.body).decode())
         await database.write(repeats.finish, key, answer)
-        return response
+        return response, answer
 
     async def _pass_on(self, scope: Scope, body: bytes) -> Response:
         """Has the application answer, and takes the answer down."""
@@ -144,10 +151,9 @@ def _concerns(scope: Scope) -> bool:
     return any(name == HEADER.encode() for name, _ in scope["headers"])
 
 
-def _response(answer: Answer, *, repeated: bool) -> Response:
+def _response(answer: Answer) -> Response:
     headers = {"content-type": answer.content_type} if answer.content_type else {}
-    if repeated:
-        headers["idempotent-replayed"] = "true"
+    headers["idempotent-replayed"] = "true"
     return Response(answer.body, answer.status, headers)
 
 
