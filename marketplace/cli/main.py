@@ -10,7 +10,18 @@ from typing import Any
 import typer
 
 from contracts.errors import ChainError, KeyFileError
-from marketplace.cli import agreements, leases, money, nodes, operate, org, runs, trail, wallets
+from marketplace.cli import (
+    agreements,
+    backup,
+    leases,
+    money,
+    nodes,
+    operate,
+    org,
+    runs,
+    trail,
+    wallets,
+)
 from marketplace.cli.output import complain
 from marketplace.errors import MarketError, SettingsError
 
@@ -27,6 +38,7 @@ app = typer.Typer(
     "14 records were changed.",
 )
 operate.install(app)
+backup.install(app)
 money.install(app)
 wallets.install(app)
 app.add_typer(wallets.app, name="wallet")

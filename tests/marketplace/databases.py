@@ -24,6 +24,11 @@ def postgres() -> Iterator[Callable[[], str]]:
     server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     engine = engine_of(server.get_uri()).execution_options(isolation_level="AUTOCOMMIT")
 
+    with engine.connect() as connection:
+        # The tests' marketplaces are killed; the machine is not.
+        connection.execute(sa.text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+
     def new() -> str:
         name = f"market_{uuid.uuid4().hex[:12]}"
         with engine.connect() as connection:
