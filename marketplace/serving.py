@@ -20,7 +20,7 @@ from marketplace.app import INDEXING, Market
 from marketplace.errors import SettingsError
 from marketplace.settings import Settings
 from marketplace.storage.alone import alone
-from marketplace.web import pages, problems
+from marketplace.web import homes, live, pages, problems
 from marketplace.web.limits import LimitRates
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
@@ -42,6 +42,7 @@ def web_app(market: Market) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     app.state.market = market
+    app.state.stopping = lambda: False
     settings = market.settings
     # The last one added is the first one asked.
     app.add_middleware(Repeats, market=market)
@@ -53,7 +54,7 @@ def web_app(market: Market) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders, https=settings.public_web_url.startswith("https:"))
     problems.install(app, pages.error_page)
-    for module in (sessions, programs, agreements, nodes, runs, leases, pages):
+    for module in (sessions, programs, agreements, nodes, runs, leases, homes, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app
@@ -158,9 +159,10 @@ def _stop(servers: list[_Server]) -> None:
 def _web_server(market: Market) -> _Server:
     settings = market.settings
     certificate, key = settings.web_tls_certificate, settings.web_tls_key
-    return _Server(
+    app = web_app(market)
+    server = _Server(
         uvicorn.Config(
-            web_app(market),
+            app,
             http=PatientProtocol,
             forwarded_allow_ips=settings.proxy_addresses,
             ssl_certfile=certificate and settings.path(certificate),
@@ -171,6 +173,8 @@ def _web_server(market: Market) -> _Server:
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
+    app.state.stopping = lambda: server.should_exit
+    return server
 
 
 def _agent_server(market: Market) -> _Server:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Any
 
 from contracts import Contracts
 from contracts.chain import Chain
 from contracts.deployment import Deployment
+from contracts.errors import ChainError
 from contracts.keys import load_key
 from contracts.messages import Terms
 from node_agent import lease
@@ -36,6 +38,11 @@ from node_agent.joining import (
 )
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
+from node_agent.models.keeping import keep
+from node_agent.models.library import Library
+from node_agent.operations.metrics import Metrics
+from node_agent.operations.storage import EXCHANGE, MODELS, make_room
+from node_agent.operations.troubles import remembered
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Traffic
@@ -47,6 +54,7 @@ from node_agent.usage.reports import UsageReports
 
 log = logging.getLogger(__name__)
 
+_ASK_CHAIN_AGAIN_S = 5.0
 _HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
 
 
@@ -57,6 +65,7 @@ async def run_agent(settings: Settings) -> None:
     Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
     """
     async with AsyncExitStack() as stack:
+        troubles = stack.enter_context(remembered())
         journal = Journal(settings.folder / "journal.sqlite3")
         stack.callback(journal.close)
         signer = load_key(settings.node_key)
@@ -76,7 +85,9 @@ async def run_agent(settings: Settings) -> None:
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
         check_terms(terms)
-        store = Store(settings.folder / "exchange" / run_id.hex()[:16])
+        store = Store(settings.folder / EXCHANGE / run_id.hex()[:16])
+        quota_bytes = round(settings.quota_gb * 1e9)
+        await asyncio.to_thread(make_room, settings.folder, quota_bytes, run_id.hex()[:16])
         await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
 
@@ -94,9 +105,14 @@ async def run_agent(settings: Settings) -> None:
         engine: Engine | None = None
 
         def status() -> Mapping[str, Any]:
+            about = {
+                "version": version("swarm-marketplace"),
+                "svid_expires_s": int(source.current().not_after_s),
+                "troubles": troubles.recent(),
+            }
             if engine is None:
-                return {"state": "starting", "node": settings.spiffe_id}
-            return {**engine.status(), "usage": usage.status()}
+                return {"state": "starting", "node": settings.spiffe_id, **about}
+            return {**engine.status(), "usage": usage.status(), **about}
 
         name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
@@ -131,9 +147,18 @@ async def run_agent(settings: Settings) -> None:
         )
         await stack.enter_async_context(_serving(server.start, server.stop))
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))
+        if settings.metrics_listen:
+            metrics = Metrics(
+                settings.metrics_listen,
+                status,
+                traffic,
+                lambda: source.current().not_after_s,
+                settings.folder,
+            )
+            await stack.enter_async_context(_serving(metrics.start, metrics.stop))
         log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)
         async with asyncio.TaskGroup() as group:
-            group.create_task(engine.run())
+            group.create_task(_take_part(engine, node, terms, settings))
             group.create_task(energy.keep_reading())
             if market:
                 group.create_task(_report(market, status, usage))
@@ -141,6 +166,25 @@ async def run_agent(settings: Settings) -> None:
                     lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
                 )
             await asyncio.Event().wait()
+
+
+async def _take_part(engine: Engine, node: Node, terms: Terms, settings: Settings) -> None:
+    """Play the run to its end, and keep its model."""
+    over = await engine.run()
+    merged = await node.model(over, over.merged_root)
+    chain, library = node.chain, Library(settings.folder / MODELS)
+    while True:
+        try:
+            await keep(
+                library, chain.contracts, settings.spiffe_id, chain.run_id, terms, over, merged
+            )
+            return
+        except ChainError as error:
+            log.warning("The model is kept once the chain answers: %s", error)
+            await asyncio.sleep(_ASK_CHAIN_AGAIN_S)  # it sends no word when it is back
+        except OSError as error:
+            log.error("The model cannot be kept, its file stays at %s: %s", merged, error)
+            return
 
 
 @asynccontextmanager
@@ -169,7 +213,7 @@ def _welcome(
             "metering": METERING[terms.metering],
         },
         "validation": str(settings.validation) if settings.validation else None,
-        "directory": str(settings.folder / "exchange"),
+        "directory": str(settings.folder / EXCHANGE),
     }
 
 

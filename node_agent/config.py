@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     evaluate_timeout_s: Seconds = 600.0
     ready_timeout_s: Seconds = 60.0
 
+    metrics_listen: str = ""  # host:port for Prometheus; empty: nowhere
+    quota_gb: Annotated[float, Field(ge=0)] = 0.0  # of parameter files in `folder`; 0: no limit
+
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO
 

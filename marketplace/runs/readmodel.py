@@ -100,6 +100,11 @@ class RunHistory:
         paid = (each for each in self.of_kind("Claimed") if each.data["party"] == party)
         return sum(int(event.data["amount"]) for event in paid)
 
+    @property
+    def openings(self) -> list[Event]:
+        """Latest first: a round that stalled is opened more than once, and the last one counts."""
+        return self.of_kind("RoundOpened")[::-1]
+
     def of_kind(self, kind: str) -> list[Event]:
         return [event for event in self.events if event.kind == kind]
 

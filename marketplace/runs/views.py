@@ -11,6 +11,7 @@ from marketplace.access import Caller
 from marketplace.agreements.terms import METERING, name_of
 from marketplace.nodes.registry import registrations
 from marketplace.nodes.status import nodes_of
+from marketplace.runs.attendance import REASONS, attendance
 from marketplace.runs.leaders import leaders
 from marketplace.runs.readmodel import RunHistory, run_seen, runs_seen
 
@@ -19,15 +20,6 @@ ENDINGS = {
     Ending.ROUNDS_DONE: "all rounds done",
     Ending.AGREEMENT_OVER: "agreement over",
     Ending.PATIENCE: "no more progress",
-}
-# docs/protocol.md, Signed messages
-REASONS = {
-    1: "hash",
-    2: "header",
-    3: "schema",
-    4: "not finite",
-    5: "too few samples",
-    6: "unavailable",
 }
 
 
@@ -77,7 +69,8 @@ def list_rounds(session: Session, caller: Caller, run_id: str) -> list[dict[str,
     """The sealed rounds of a run, in order. Raises NotFound."""
     run = run_seen(session, caller, run_id)
     organizations = {party.number: party.organization for party in run.agreement.parties}
-    nodes = {each.registration: each for each in registrations(session, run.agreement.id)}
+    registered = registrations(session, run.agreement.id)
+    nodes = {each.registration: each for each in registered}
     leading = leaders(session, run)
     return [
         {
@@ -100,6 +93,7 @@ def list_rounds(session: Session, caller: Caller, run_id: str) -> list[dict[str,
                 for number, code in row.rejects
             ],
             "signers": [nodes[number].spiffe_id for number in row.signers],
+            "attendance": attendance(run, registered, row),
             "credited_wei": str(row.credited_wei),
             "transaction": row.event.transaction,
             "block": row.event.block,
@@ -116,7 +110,11 @@ def show_earnings(session: Session, caller: Caller, run_id: str, now_s: int) -> 
     nodes say they have, over the organizations in the round's row. Samples are the nodes' own
     word: without it for every organization there is no `size_wei`.
     """
-    run = run_seen(session, caller, run_id)
+    return earnings(session, run_seen(session, caller, run_id), now_s)
+
+
+def earnings(session: Session, run: RunHistory, now_s: int) -> dict[str, Any]:
+    """`show_earnings`, of a run at hand."""
     samples = _samples(session, run, now_s)
     equal, size = _baselines(run, samples)
     return {

@@ -49,7 +49,10 @@ STATUS = {
         "waiting_reports": 0,
     },
 }
-COMMANDS = ("run", "validate", "healthcheck", "enroll", "status", "version")
+COMMANDS = (
+    *("run", "validate", "healthcheck", "enroll", "status", "version"),
+    *("logs", "collect-logs", "systemd", "models", "predict", "serve"),
+)
 
 
 @pytest.fixture

@@ -11,22 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from node_agent.commands.options import ConfigOption, JsonOption
 from node_agent.errors import ConfigError, LeaseError, NodeError
 
 if TYPE_CHECKING:
     from node_agent.config import Settings
 
 app = typer.Typer(help="The right to run the software.", no_args_is_help=True)
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="agent.toml, or the folder that holds it. Default: $SWARM_NODE_CONFIG, or here.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(epilog="Example: swarm-node lease show --config /var/lib/swarm")
