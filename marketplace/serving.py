@@ -20,7 +20,7 @@ from marketplace.app import INDEXING, Market
 from marketplace.errors import SettingsError
 from marketplace.settings import Settings
 from marketplace.storage.alone import alone
-from marketplace.web import homes, live, pages, problems
+from marketplace.web import description, homes, live, pages, problems
 from marketplace.web.limits import LimitRates
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
@@ -40,7 +40,11 @@ def web_app(market: Market) -> FastAPI:
         docs_url=None,  # would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        responses=problems.DESCRIBED,
+        generate_unique_id_function=lambda route: route.name,
+        description=description.TEXT,
     )
+    description.complete(app)
     app.state.market = market
     app.state.stopping = lambda: False
     settings = market.settings

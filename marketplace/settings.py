@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(
         default=1_200, ge=1, description="of one caller; ten times as many from one address"
     )
-    sign_ins_per_minute: int = Field(default=60, ge=1, description="from one address")
+    sign_ins_per_minute: int = Field(
+        default=300, ge=1, description="steps of signing in (two each), from one address"
+    )
     proxy_addresses: list[str] = Field(
         default_factory=list, description="proxies whose X-Forwarded-For is believed"
     )

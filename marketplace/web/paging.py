@@ -9,14 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
-from pydantic import BaseModel
+from fastapi import Depends, Query, Request, Response
 
 from marketplace.errors import InvalidInput
 
-T = TypeVar("T", bound=BaseModel)
 MOST = 500
 
 
@@ -43,14 +41,13 @@ class Paging:
         self._cursor = cursor
 
     def cut(
-        self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str], model: type[T]
-    ) -> list[T]:
+        self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]
+    ) -> list[dict[str, Any]]:
         """The piece that is asked for.
 
         Args:
             items: the whole list, in its order.
             key: what tells one item from every other.
-            model: of an item.
 
         Raises:
             InvalidInput: the cursor is none, or its item is gone.
@@ -62,7 +59,7 @@ class Paging:
                 limit=self._limit, cursor=_encode(key(piece[-1]))
             )
             self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-        return [model.model_validate(each) for each in piece]
+        return list(piece)
 
     def _first(self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> int:
         if not self._cursor:
@@ -72,6 +69,9 @@ class Paging:
             if key(each) == last:
                 return number + 1
         raise InvalidInput("the cursor's item is not there any more", hint="begin from the start")
+
+
+PagingOf = Annotated[Paging, Depends()]
 
 
 def _encode(text: str) -> str:

@@ -29,10 +29,19 @@ from marketplace.errors import (
     Waiting,
     WrongSignature,
 )
+from marketplace.web.models import Problem
 
 _LOG = logging.getLogger(__name__)
 Page = Callable[[Request, MarketError], Response | None]
 _TYPE = "urn:swarm-market:problem:"
+# What any route may answer besides.
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "a problem document",
+        "model": Problem,
+        "content": {"application/problem+json": {}},
+    }
+}
 _KINDS: tuple[tuple[type[ChainError], type[MarketError]], ...] = (
     (SignatureError, WrongSignature),
     (MessageError, InvalidInput),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tests.marketplace.databases import database_url, postgres
 from tests.marketplace.processes import Process, free_port, run
 from tests.marketplace.world import Federation, World
 
+# Tests sign in more often than people do; what is limited, test_programs shows.
+os.environ.setdefault("SWARM_MARKET_SIGN_INS_PER_MINUTE", "100000")
+os.environ.setdefault("SWARM_MARKET_REQUESTS_PER_MINUTE", "100000")
 __all__ = ["database_url", "postgres"]  # fixtures
 
 

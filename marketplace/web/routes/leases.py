@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from marketplace.errors import InvalidInput
@@ -12,7 +12,7 @@ from marketplace.leases import views
 from marketplace.leases.signing import TRAINING
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Count, Identifier, Label, SpiffeId, Time
-from marketplace.web.paging import Paging
+from marketplace.web.paging import PagingOf
 
 router = APIRouter(prefix="/api", tags=["leases"])
 _DAY_S = 86_400
@@ -82,12 +82,10 @@ class SeatsChange(BaseModel):
 
 
 @router.get("/leases")
-async def list_leases(
-    caller: CallerOf, market: MarketOf, paging: Annotated[Paging, Depends()]
-) -> list[Lease]:
+async def list_leases(caller: CallerOf, market: MarketOf, paging: PagingOf) -> list[Lease]:
     """The leases of the caller's organizations that are live."""
     found = await market.database.read(views.list_leases, caller, market.clock())
-    return paging.cut(found, lambda each: each["id"], Lease)
+    return [Lease(**each) for each in paging.cut(found, lambda each: each["id"])]
 
 
 @router.post("/leases", status_code=201)
@@ -118,14 +116,15 @@ async def end_lease(lease_id: Identifier, caller: CallerOf, market: MarketOf) ->
 
 
 @router.get("/seats")
-async def list_seats(
-    caller: CallerOf, market: MarketOf, paging: Annotated[Paging, Depends()]
-) -> list[SeatsOf]:
+async def list_seats(caller: CallerOf, market: MarketOf, paging: PagingOf) -> list[SeatsOf]:
     """Seats of the caller's organizations, and how many are taken."""
     found = await market.database.read(
         views.list_seats, caller, market.clock(), market.lease_policy
     )
-    return paging.cut(found, lambda each: f"{each['organization']}/{each['feature']}", SeatsOf)
+    return [
+        SeatsOf(**each)
+        for each in paging.cut(found, lambda each: f"{each['organization']}/{each['feature']}")
+    ]
 
 
 @router.put("/seats")

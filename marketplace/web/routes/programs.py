@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from marketplace.errors import NotAllowed
@@ -12,7 +12,7 @@ from marketplace.identity import members, programs
 from marketplace.trail import log
 from marketplace.web.callers import CallerOf, MarketOf, PersonOf
 from marketplace.web.fields import Address, Identifier, Line
-from marketplace.web.paging import Paging
+from marketplace.web.paging import PagingOf
 
 router = APIRouter(prefix="/api", tags=["access"])
 Scope = Literal["read", "agreements", "nodes", "leases", "runs", "claims", "admin"]
@@ -90,12 +90,10 @@ async def create_token(body: TokenQuestion, caller: PersonOf, market: MarketOf) 
 
 
 @router.get("/tokens")
-async def list_tokens(
-    caller: PersonOf, market: MarketOf, paging: Annotated[Paging, Depends()]
-) -> list[Token]:
+async def list_tokens(caller: PersonOf, market: MarketOf, paging: PagingOf) -> list[Token]:
     """The caller's tokens, newest first."""
     found = await market.database.read(programs.list_tokens, caller.signed_in)
-    return paging.cut(found, lambda each: each["id"], Token)
+    return [Token(**each) for each in paging.cut(found, lambda each: each["id"])]
 
 
 @router.delete("/tokens/{token_id}")
@@ -107,12 +105,10 @@ async def revoke_token(token_id: Identifier, caller: PersonOf, market: MarketOf)
 
 
 @router.get("/members")
-async def list_members(
-    caller: PersonOf, market: MarketOf, paging: Annotated[Paging, Depends()]
-) -> list[Role]:
+async def list_members(caller: PersonOf, market: MarketOf, paging: PagingOf) -> list[Role]:
     """Whom the caller gave a role."""
     found = await market.database.read(members.list_members, caller.signed_in)
-    return paging.cut(found, lambda each: each["wallet"], Role)
+    return [Role(**each) for each in paging.cut(found, lambda each: each["wallet"])]
 
 
 @router.put("/members/{wallet}")
