@@ -41,7 +41,7 @@ def web_app(market: Market) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         responses=problems.DESCRIBED,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=description.name_of,
         description=description.TEXT,
     )
     description.complete(app)

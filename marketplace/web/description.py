@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 TEXT = """\
 Everything that the pages and `swarm-market` do. Sign in with a wallet, or send a token:
@@ -24,6 +25,11 @@ _KEY = {
     "description": "visible ASCII; the same for a repeated request",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
 }
+
+
+def name_of(route: APIRoute) -> str:
+    """What a route is called in generated clients: `agreements_show`."""
+    return "_".join([*map(str, route.tags[:1]), route.name])
 
 
 def complete(app: FastAPI) -> None:
