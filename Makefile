@@ -100,7 +100,7 @@ seeds: install ## the demo's outcome for five seeds, as a table
 ##
 ## Checking
 
-.PHONY: check format test test-forge test-ape test-python schemathesis
+.PHONY: check format test test-forge test-ape test-python test-postgresql schemathesis
 check: install install-ape ## format, lint, types, import directions, artifact drift
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -119,6 +119,10 @@ test-ape: install-ape ## contracts from outside, on a local chain
 	@$(APE) test tests/ape -W ignore::pytest.PytestConfigWarning
 test-python: install ## everything else
 	@.venv/bin/pytest
+
+test-postgresql: install ## the marketplace's stories once more, on PostgreSQL
+	@SWARM_TEST_DATABASE=postgresql .venv/bin/pytest -q tests/marketplace/test_agreements.py \
+	  tests/marketplace/test_enrollment.py tests/marketplace/test_runs.py tests/marketplace/test_matrix.py
 
 schemathesis: install ## ask the API everything that its description allows, and what it does not (EXAMPLES=200)
 	@SWARM_SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),200) .venv/bin/pytest -q --timeout 3600 tests/marketplace/test_openapi.py

@@ -88,14 +88,14 @@ class TooMany(MarketError):
 
     status = 429
     code = "too-many"
-    exit_code = 13
+    exit_code = 20
 
 
 class Tampered(MarketError):
     """Records are not what they were."""
 
     code = "tampered"
-    exit_code = 14
+    exit_code = 21
 
 
 class ChainRefusal(MarketError):

@@ -17,6 +17,7 @@ from contracts.keys import load_key
 from contracts.messages import Terms
 from node_agent import lease
 from node_agent.config import Settings
+from node_agent.engine.archive import Archive, keep_rounds_of
 from node_agent.engine.chain import Members, RunChain
 from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
@@ -41,7 +42,7 @@ from node_agent.marketplace import MarketplaceClient
 from node_agent.models.keeping import keep
 from node_agent.models.library import Library
 from node_agent.operations.metrics import Metrics
-from node_agent.operations.storage import EXCHANGE, MODELS, make_room
+from node_agent.operations.storage import ARCHIVE, EXCHANGE, MODELS, make_room
 from node_agent.operations.troubles import remembered
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
@@ -85,9 +86,11 @@ async def run_agent(settings: Settings) -> None:
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
         check_terms(terms)
-        store = Store(settings.folder / EXCHANGE / run_id.hex()[:16])
+        short = run_id.hex()[:16]
+        archive = await _archive(settings, contracts, short)
+        store = Store(settings.folder / EXCHANGE / short, archive)
         quota_bytes = round(settings.quota_gb * 1e9)
-        await asyncio.to_thread(make_room, settings.folder, quota_bytes, run_id.hex()[:16])
+        await asyncio.to_thread(make_room, settings.folder, quota_bytes, short)
         await asyncio.to_thread(store.sweep)
         schema = await asyncio.to_thread(check_files, settings, terms, store)
 
@@ -166,6 +169,16 @@ async def run_agent(settings: Settings) -> None:
                     lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
                 )
             await asyncio.Event().wait()
+
+
+async def _archive(settings: Settings, contracts: Contracts, run: str) -> Archive:
+    """Where past rounds' files go, and for how long: as long as the agreement lets them matter."""
+    agreement = bytes.fromhex(settings.agreement[2:])
+    keep_s = (await contracts.consortium.bylaws(agreement)).dispute_time
+    keep_bytes = round(settings.archive_gb * 1e9)
+    folder = settings.folder / ARCHIVE
+    await asyncio.to_thread(keep_rounds_of, folder, keep_s, keep_bytes)
+    return Archive(folder / run, keep_s, keep_bytes)
 
 
 async def _take_part(engine: Engine, node: Node, terms: Terms, settings: Settings) -> None:

@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     lease: Path = Path("lease")
     lease_key: Path = Path("lease.pub")
 
+    archive_gb: Annotated[float, Field(ge=0)] = 20.0
+
     message_timeout_s: Seconds = 5.0
     transfer_timeout_s: Seconds = 600.0
     evaluate_timeout_s: Seconds = 600.0

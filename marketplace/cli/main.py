@@ -12,6 +12,7 @@ import typer
 from contracts.errors import ChainError, KeyFileError
 from marketplace.cli import (
     agreements,
+    audit,
     backup,
     leases,
     money,
@@ -34,13 +35,13 @@ app = typer.Typer(
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
     "Exit codes: 2 usage, 3 settings or keys, 4 invalid input, 5 sign-in required, 6 not allowed, "
     "7 wrong signature, 8 not found, 9 conflict, 10 refused by a contract, 11 nobody answers, "
-    "12 still waiting, 13 too many requests, "
-    "14 records were changed.",
+    "12 still waiting, 13 and 14 of an audit, 20 too many requests, 21 records were changed.",
 )
 operate.install(app)
 backup.install(app)
 money.install(app)
 wallets.install(app)
+audit.install(app)
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(nodes.app, name="node")

@@ -250,6 +250,10 @@ class Book:
 
     # -- telling
 
+    def closed_rosters(self) -> list[Envelope]:
+        """Every roster that is known, with its commits: auditors need the one that is sealed."""
+        return [roster_envelope(closed) for closed in self.closed.values()]
+
     def envelopes(self) -> list[Envelope]:
         """Everything in the book, for a peer that catches up."""
         covered = {e.root for closed in self.closed.values() for e in lineage(closed.earlier)}

@@ -93,7 +93,8 @@ class Engine:
         self._node.reports.append(current.account())
         log.info("Round %d is sealed.", context.round)
         self._past = [current, *self._past[:1]]
-        self._node.store.forget_before(context.round)
+        self._node.store.note_rosters(context.round, current.book.closed_rosters())
+        self._node.store.archive_before(context.round)
 
     async def _let_go(self, current: Round, play: asyncio.Future[None]) -> None:
         """Our own training process gets its model before the next round takes it over.

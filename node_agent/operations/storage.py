@@ -1,7 +1,8 @@
 """How much the agent's folder holds, and what may go when it is too much.
 
 What a running round needs is small and bounded: the store keeps three rounds of files. What grows
-is the models that are kept after training, and the exchange folders of runs that are over.
+is the models that are kept after training, the exchange folders of runs that are over, and the
+archive of past rounds, which has a limit of its own (see `node_agent.engine.archive`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+ARCHIVE = "archive"
 EXCHANGE = "exchange"
 MODELS = "models"
 
@@ -28,7 +30,7 @@ class Freed:
 def used_bytes(folder: Path) -> int:
     """Bytes of parameter files and kept models in the agent's folder; hard links count once."""
     sizes: dict[tuple[int, int], int] = {}
-    for part in (EXCHANGE, MODELS):
+    for part in (ARCHIVE, EXCHANGE, MODELS):
         for path in (folder / part).rglob("*"):
             try:
                 found = path.stat()

@@ -85,7 +85,7 @@ def test_the_health_check_finds_the_socket_that_the_settings_name(
     [
         ("listen_prt = 1", "unknown setting listen_prt", "did you mean listen_port?"),
         ("[identity]\nchian = 'x'", "unknown setting identity.chian", "did you mean chain?"),
-        ("zzz = 1", "unknown setting zzz", "known are agreement, deployment"),
+        ("zzz = 1", "unknown setting zzz", "known are agreement, archive_gb"),
         ("listen_port = 70000", "listen_port: Input should be less than", ""),
         ("url = 'http://x:1'", "url: must look like https://host:port", ""),
         ("url = 'https://x:1/path'", "url: must look like https://host:port", ""),
