@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from marketplace.agents import routes as agent_routes
@@ -41,6 +41,7 @@ def web_app(market: Market) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         responses=problems.DESCRIBED,
+        dependencies=[Depends(description.known_parameters)],
         generate_unique_id_function=description.name_of,
         description=description.TEXT,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+
+from marketplace.errors import InvalidInput
 
 TEXT = """\
 Everything that the pages and `swarm-market` do. Sign in with a wallet, or send a token:
@@ -30,6 +32,28 @@ _KEY = {
 def name_of(route: APIRoute) -> str:
     """What a route is called in generated clients: `agreements_show`."""
     return "_".join([*map(str, route.tags[:1]), route.name])
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuses a query of the API with a parameter that its description does not have.
+
+    A name that is mistyped would else be left out, and a whole list be shown for a part of it.
+
+    Raises:
+        InvalidInput: names it.
+    """
+    path = getattr(request.scope.get("route"), "path", "")
+    operations = request.app.openapi()["paths"].get(path, {})
+    operation = operations.get(request.method.lower())
+    if operation is None:
+        return  # a page
+    described = operation.get("parameters", [])
+    known = [each["name"] for each in described if each["in"] == "query"]
+    if strays := sorted(set(request.query_params) - set(known)):
+        raise InvalidInput(
+            f"no parameter {strays[0]} here",
+            hint="there are: " + ", ".join(known) if known else "there are none",
+        )
 
 
 def complete(app: FastAPI) -> None:
