@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_nothing_that_can_be_asked_is_answered_otherwise_than_described(
     world: World, agreed: Federation, description: dict[str, Any]
 ) -> None:
     headers = {"Authorization": f"Bearer {token_of(agreed)}"}
-    schema = schemathesis.openapi.from_dict(description)
+    schema = schemathesis.openapi.from_dict(without_security(description))
     known = {
         "agreement_id": agreed.agreement_id,
         "run_id": agreed.run_id,
@@ -138,8 +139,8 @@ def test_nothing_that_can_be_asked_is_answered_otherwise_than_described(
         def ask(case: Case) -> None:
             for place in (case.path_parameters, case.query):
                 for name in set(place or ()) & set(known):
-                    # Half of the time something that is there.
-                    if len(str(place[name])) % 2 == 0:
+                    # Often something that is there.
+                    if re.fullmatch("0x[0-9a-f]{63}[0-7]", str(place[name])):
                         place[name] = known[name]
             response = case.call(base_url=world.market_url, headers=headers, timeout=30)
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
@@ -157,6 +158,15 @@ def test_nothing_that_can_be_asked_is_answered_otherwise_than_described(
         except* Failure as failures:
             found.extend(told(operation, each) for each in failures.exceptions)
     assert not found, "\n\n".join(found)
+
+
+def without_security(description: dict[str, Any]) -> dict[str, Any]:
+    """All requests here show a good token; what another one gets is the matrix's business."""
+    copied: dict[str, Any] = json.loads(json.dumps(description))
+    for operations in copied["paths"].values():
+        for operation in operations.values():
+            operation.pop("security", None)
+    return copied
 
 
 def told(operation: Any, failure: BaseException) -> str:
