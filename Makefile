@@ -100,7 +100,7 @@ seeds: install ## the demo's outcome for five seeds, as a table
 ##
 ## Checking
 
-.PHONY: check format test test-forge test-ape test-python test-postgresql schemathesis
+.PHONY: check format test test-forge test-ape test-python test-postgresql test-slow-blocks schemathesis
 check: install install-ape ## format, lint, types, import directions, artifact drift
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -126,6 +126,8 @@ test-postgresql: install ## the marketplace's stories once more, on PostgreSQL
 
 schemathesis: install ## ask the API everything that its description allows, and what it does not (EXAMPLES=200)
 	@SWARM_SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),200) .venv/bin/pytest -q --timeout 3600 tests/marketplace/test_openapi.py
+test-slow-blocks: install ## the contracts' Python tests once more, on a chain that makes a block each second (10 minutes)
+	@SWARM_BLOCK_TIME_S=1 .venv/bin/pytest tests/chain --ignore tests/chain/machine
 
 ##
 ## Locks

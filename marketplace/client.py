@@ -264,6 +264,18 @@ class MarketClient:
         operation: Fields = answer["operation"]
         return operation
 
+    def statement(self, organization: str, period: str = "all", form: str = "json") -> bytes:
+        """An organization's statement: signed JSON, CSV or PDF, as a file has it."""
+        if self._signer is not None and self._token is None:
+            self._token = self.sign_in()["token"]
+        query = httpx.QueryParams({"period": period, "form": form})
+        return self._ask("GET", f"/api/statements/{organization}?{query}", None).content
+
+    def announcements(self, after: int = 0, agreement: str = "") -> Fields:
+        """What happened since: `items`, and `next` to go on from."""
+        query = {"after": str(after)} | ({"agreement": agreement} if agreement else {})
+        return self._one("GET", f"/api/announcements?{httpx.QueryParams(query)}")
+
     def operation(self, operation_id: str) -> Fields:
         return self._one("GET", f"/api/operations/{operation_id}")
 
@@ -334,14 +346,18 @@ class MarketClient:
         return found
 
     def _send(self, method: str, path: str, body: Fields | None, key: str = "") -> Any:
+        answer = self._ask(method, path, body, key)
+        self._next = answer.links.get("next", {}).get("url", "")
+        return answer.json() if answer.content else None
+
+    def _ask(self, method: str, path: str, body: Fields | None, key: str = "") -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         if method != "GET":
             headers["Idempotency-Key"] = key or secrets.token_hex(16)
         answer = self._exchange(method, path, body, headers)
         if not answer.is_success:
             raise _problem(answer)
-        self._next = answer.links.get("next", {}).get("url", "")
-        return answer.json() if answer.content else None
+        return answer
 
     def _exchange(
         self, method: str, path: str, body: Fields | None, headers: dict[str, str]

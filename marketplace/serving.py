@@ -25,7 +25,7 @@ from marketplace.web.limits import LimitRates
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
 from marketplace.web.repeats import Repeats
-from marketplace.web.routes import agreements, leases, nodes, programs, runs, sessions
+from marketplace.web.routes import agreements, leases, money, nodes, programs, runs, sessions
 
 _LOG = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "web" / "static"
@@ -59,7 +59,8 @@ def web_app(market: Market) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders, https=settings.public_web_url.startswith("https:"))
     problems.install(app, pages.error_page)
-    for module in (sessions, programs, agreements, nodes, runs, leases, homes, pages, live):
+    routes = (sessions, programs, agreements, nodes, runs, leases, money)
+    for module in (*routes, homes, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app
@@ -125,6 +126,9 @@ async def _run(market: Market, listeners: Mapping[socket.socket, _Server]) -> No
         asyncio.create_task(
             market.duties.keep(f"posting with {market.relayer.address}", market.post),
             name="relayer",
+        ),
+        asyncio.create_task(
+            market.duties.keep("telling webhooks", market.webhooks.run), name="webhooks"
         ),
         asyncio.create_task(market.tls.keep_fresh(), name="certificate"),
     ]

@@ -12,6 +12,7 @@ import typer
 from contracts.errors import ChainError, KeyFileError
 from marketplace.cli import (
     agreements,
+    announcements,
     audit,
     backup,
     leases,
@@ -19,7 +20,9 @@ from marketplace.cli import (
     nodes,
     operate,
     org,
+    rebuilding,
     runs,
+    statements,
     trail,
     wallets,
 )
@@ -35,11 +38,15 @@ app = typer.Typer(
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
     "Exit codes: 2 usage, 3 settings or keys, 4 invalid input, 5 sign-in required, 6 not allowed, "
     "7 wrong signature, 8 not found, 9 conflict, 10 refused by a contract, 11 nobody answers, "
-    "12 still waiting, 13 and 14 of an audit, 20 too many requests, 21 records were changed.",
+    "12 still waiting, 13 something is not as on chain, 14 an audit could not recompute all, "
+    "20 too many requests, 21 records were changed.",
 )
 operate.install(app)
 backup.install(app)
 money.install(app)
+statements.install(app, money.app)
+rebuilding.install(app)
+announcements.install(app)
 wallets.install(app)
 audit.install(app)
 app.add_typer(wallets.app, name="wallet")
@@ -51,6 +58,7 @@ app.add_typer(leases.app, name="lease")
 app.add_typer(org.app, name="org")
 app.add_typer(org.tokens, name="token")
 app.add_typer(trail.app, name="trail")
+app.add_typer(announcements.app, name="webhook")
 
 
 def main(arguments: list[str] | None = None) -> None:

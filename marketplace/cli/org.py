@@ -71,7 +71,7 @@ def new(
         list[str],
         typer.Option(
             "--scope",
-            help="read, agreements, nodes, leases, runs, claims or admin; repeatable",
+            help="read, agreements, nodes, leases, runs, claims, webhooks or admin; repeatable",
         ),
     ],
     wallet: options.Wallet,

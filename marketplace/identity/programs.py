@@ -31,6 +31,7 @@ SCOPES: Final[dict[str, str]] = {
     "seats": "leases",
     "runs": "runs",
     "claims": "claims",
+    "webhooks": "webhooks",
 }
 ALL_SCOPES: Final = (READ, *sorted(set(SCOPES.values())), ADMIN)
 _DAY_S: Final = 86_400

@@ -1,6 +1,6 @@
 """Programs and helpers of people, seats, requests that are repeated, and the audit trail.
 
-Revises: 0003
+Revises: 0004b
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004b"
 branch_labels = None
 depends_on = None
 

@@ -96,6 +96,15 @@ MATRIX: Final[dict[str, Row]] = {
         "oa", "a", {"run": "{run_id}", "organization": "{organization}"}
     ),
     "POST /api/claims": Row("", "", "{new_claim}"),
+    "GET /api/statements/{organization}": Row("opuga", "ga"),
+    "GET /api/statement-key": Row(EVERYBODY, EVERYBODY),
+    "GET /api/reconciliation": Row("a", "a"),
+    "GET /api/ledger": Row("a", "a"),
+    "GET /api/announcements": Row(SIGNED_IN, SIGNED_IN),
+    "POST /api/webhooks": Row(SIGNED_IN, SIGNED_IN, {"url": "https://example.org/hook"}),
+    "GET /api/webhooks": Row(SIGNED_IN, SIGNED_IN),
+    "DELETE /api/webhooks/{webhook_id}": Row("", ""),  # there is none
+    "POST /api/webhooks/{webhook_id}/test": Row("", ""),
     # pages
     "GET /": Row(SIGNED_IN, SIGNED_IN),
     "GET /runs": Row(SIGNED_IN, SIGNED_IN),
@@ -257,6 +266,7 @@ def objects_of(federation: Federation) -> dict[str, Any]:
         "spiffe_id": enrollment["spiffe_id"],
         "lease_id": lease["id"],
         "token_id": "0" * 16,
+        "webhook_id": "0" * 16,
         "wallet": "0x" + "11" * 20,
         "draft": {**shown["fields"], "title": "As before"},
         "new_run": {

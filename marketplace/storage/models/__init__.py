@@ -8,9 +8,17 @@ by what this package imports.
 from __future__ import annotations
 
 from marketplace.storage.models.agreements import Agreement, Party
+from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
 from marketplace.storage.models.leases import Lease, Seats
+from marketplace.storage.models.ledger import (
+    Block,
+    LedgerBalance,
+    LedgerEntry,
+    LedgerPosting,
+    RoundRow,
+)
 from marketplace.storage.models.nodes import (
     Certificate,
     Enrollment,
@@ -29,24 +37,32 @@ __all__ = [
     "TOKEN",
     "Agreement",
     "Anchor",
+    "Announcement",
     "ApiToken",
     "Base",
+    "Block",
     "Certificate",
     "Challenge",
     "Credit",
     "Cursor",
+    "Delivery",
     "Enrollment",
     "EnrollmentToken",
     "Event",
     "Lease",
+    "LedgerBalance",
+    "LedgerEntry",
+    "LedgerPosting",
     "Member",
     "NodeStatus",
     "Operation",
     "Party",
     "Retry",
     "Round",
+    "RoundRow",
     "Seats",
     "SignIn",
     "TrailEntry",
     "UsageReport",
+    "Webhook",
 ]

@@ -15,7 +15,7 @@ from marketplace.web.fields import Address, Identifier, Line
 from marketplace.web.paging import PagingOf
 
 router = APIRouter(prefix="/api", tags=["access"])
-Scope = Literal["read", "agreements", "nodes", "leases", "runs", "claims", "admin"]
+Scope = Literal["read", "agreements", "nodes", "leases", "runs", "claims", "webhooks", "admin"]
 
 
 class Token(BaseModel):
