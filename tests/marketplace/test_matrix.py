@@ -96,12 +96,12 @@ MATRIX: Final[dict[str, Row]] = {
         "oa", "a", {"run": "{run_id}", "organization": "{organization}"}
     ),
     "POST /api/claims": Row("", "", "{new_claim}"),
-    "GET /api/statements/{organization}": Row("opuga", "ga"),
+    "GET /api/statements/{organization}": Row("ouga", "ga"),
     "GET /api/statement-key": Row(EVERYBODY, EVERYBODY),
     "GET /api/reconciliation": Row("a", "a"),
     "GET /api/ledger": Row("a", "a"),
     "GET /api/announcements": Row(SIGNED_IN, SIGNED_IN),
-    "POST /api/webhooks": Row(SIGNED_IN, SIGNED_IN, {"url": "https://example.org/hook"}),
+    "POST /api/webhooks": Row(SIGNED_IN, SIGNED_IN, {"url": "https://1.1.1.1/hook"}),
     "GET /api/webhooks": Row(SIGNED_IN, SIGNED_IN),
     "DELETE /api/webhooks/{webhook_id}": Row("", ""),  # there is none
     "POST /api/webhooks/{webhook_id}/test": Row("", ""),
