@@ -90,9 +90,9 @@ async def serve(settings: Settings) -> None:
             `Market.open`.
     """
     with (
-        alone(settings.database),
         _listening(settings.web_host, settings.web_port) as web,
         _listening(settings.agent_host, settings.agent_port) as agents,
+        alone(settings.database),
     ):
         market = await Market.open(settings)
         try:

@@ -142,9 +142,9 @@ def test_a_seat_leaves_and_enters_as_a_file(
     shown = run("lease", "list", *common, password="x")
     assert found.id in shown.stdout
     seats = json.loads(run("lease", "seats", "--json", *common, password="x").stdout)
-    assert {"organization": "clinic-a", "feature": "training", "seats": 64, "taken": 1}.items() <= (
-        next(each for each in seats if each["organization"] == "clinic-a").items()
-    )
+    [mine] = [each for each in seats if each["feature"] == "training"]
+    assert (mine["organization"], mine["seats"]) == ("clinic-a", 64)
+    assert 1 <= mine["taken"] < 64
     assert node.post("/agents/v1/lease/return", {"lease": found.id}).status_code == 204
     run("lease", "end", found.id, *common, password="x", expected=8)  # it is live no more
 
