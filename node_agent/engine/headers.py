@@ -6,6 +6,8 @@ from node_agent.engine.context import RoundContext
 from node_agent.parameters import header
 from node_agent.parameters.schema import Schema
 
+_MOST_DIGITS = 10  # of a round's number, which has 32 bits
+
 
 def update_metadata(context: RoundContext, spiffe_id: str) -> dict[str, str]:
     """The header of one node's update in this round."""
@@ -24,13 +26,14 @@ def merged_sizes(schema: Schema, latest_round: int) -> list[int]:
     """The sizes in bytes that a merged model of any round so far may have, likeliest first.
 
     All have one schema and hashes of one length; only the round's number of digits varies, and
-    padding hides most of that. So the size of a model is known before a byte of it is fetched.
+    padding hides most of that. So the size of a model is known before a byte of it is fetched. A
+    run that continues another one starts from a model of any round: these sizes come last.
     """
     data = sum(spec.size for spec in schema.values())
     zero = "0x" + "0" * 64
     sizes = [
         len(header.encode(schema, _metadata("merged", zero, 10 ** (digits - 1), zero))) + data
-        for digits in range(len(str(latest_round)), 0, -1)
+        for digits in (*range(len(str(latest_round)), 0, -1), *range(1, _MOST_DIGITS + 1))
     ]
     return list(dict.fromkeys(sizes))
 
