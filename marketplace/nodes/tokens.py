@@ -45,7 +45,7 @@ def create(
     """
     agreement = agreement_seen(session, caller, agreement_id)
     party = party_of(agreement, lambda each: each.organization == organization, organization)
-    must_speak_for(caller, party)
+    must_speak_for(caller, party, operators=True)
     must_be_admitted(session, agreement_id)
     must_own_name(session, party.organization, party.wallet)
     if agreement.message["trust_domain"] != trust_domain:

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from contracts.keys import new_key
 from marketplace import errors
 from marketplace.clock import now_s
-from marketplace.identity import authority, leases
+from marketplace.identity import authority
+from marketplace.leases import signing as leases
 from tests.marketplace.nodes import Node, pem, request
 from tests.marketplace.world import Federation, World, eventually
 

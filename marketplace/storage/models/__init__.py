@@ -26,7 +26,7 @@ from marketplace.storage.models.governance import (
     MotionVote,
     VersionSignature,
 )
-from marketplace.storage.models.leases import Lease
+from marketplace.storage.models.leases import Lease, Seats
 from marketplace.storage.models.ledger import (
     Block,
     LedgerBalance,
@@ -43,7 +43,8 @@ from marketplace.storage.models.nodes import (
     UsageReport,
 )
 from marketplace.storage.models.operations import Operation
-from marketplace.storage.models.people import Challenge, SignIn
+from marketplace.storage.models.people import ApiToken, Challenge, Member, Retry, SignIn
+from marketplace.storage.models.trail import Anchor, TrailEntry
 
 __all__ = [
     "ADDRESS",
@@ -54,7 +55,9 @@ __all__ = [
     "AdmittedAgreement",
     "Agreement",
     "AgreementVersion",
+    "Anchor",
     "Announcement",
+    "ApiToken",
     "Base",
     "Block",
     "Certificate",
@@ -72,6 +75,7 @@ __all__ = [
     "LedgerBalance",
     "LedgerEntry",
     "LedgerPosting",
+    "Member",
     "Motion",
     "MotionVote",
     "Negotiation",
@@ -79,10 +83,13 @@ __all__ = [
     "Operation",
     "Party",
     "Rejection",
+    "Retry",
     "Round",
     "RoundRow",
     "Seat",
+    "Seats",
     "SignIn",
+    "TrailEntry",
     "UsageReport",
     "VersionSignature",
     "Webhook",

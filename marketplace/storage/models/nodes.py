@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from marketplace.storage.changes import UNRECORDED
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.operations import Operation
 
@@ -88,6 +89,7 @@ class NodeStatus(Base):
     """The last thing a node said about itself. Shown, never trusted for money."""
 
     __tablename__ = "node_status"
+    __table_args__ = ({"info": UNRECORDED},)  # said anew every minute
 
     spiffe_id: Mapped[str] = mapped_column(SPIFFE_ID, primary_key=True)
     received_s: Mapped[int]
