@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node_agent import health
-from node_agent.commands import logs, models
+from node_agent.commands import lease, logs, models, part
 from node_agent.commands.options import ConfigOption, JsonOption
 from node_agent.errors import CHAIN_EXIT_CODE, IdentityError, NodeError
 
@@ -35,6 +35,8 @@ app = typer.Typer(
 
 logs.add_to(app)
 models.add_to(app)
+app.add_typer(lease.app, name="lease")
+part.add_to(app)
 
 
 @app.command(epilog="Example: swarm-node run --config /var/lib/swarm")
@@ -47,6 +49,21 @@ def run(config: ConfigOption = None) -> None:
     from node_agent.stop import until_told
 
     uvloop.run(until_told(run_agent(settings)))
+
+
+@app.command(
+    name="exec",
+    context_settings={"allow_interspersed_args": False},
+    epilog="Example: swarm-node exec --config /var/lib/swarm -- python train.py",
+)
+def execute(
+    program: Annotated[list[str], typer.Argument(help="The training program and its arguments.")],
+    config: ConfigOption = None,
+) -> None:
+    """Start a training program that finds the agent, also one written for HPE Swarm Learning."""
+    from node_agent.exec import run_program
+
+    run_program(program, config)
 
 
 @app.command(epilog="Example: swarm-node validate --config /var/lib/swarm")
@@ -142,7 +159,10 @@ def enroll(
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(help="Where peers reach this node, https://host:port.", show_default=False),
+        typer.Option(
+            help='Where peers reach this node, https://host:port; "" if nothing is let in.',
+            show_default=False,
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where the agent keeps its state.")] = Path("."),
     listen: Annotated[str, typer.Option(help="Address and port to listen on.")] = "0.0.0.0:7443",

@@ -9,7 +9,7 @@ import typer
 
 from marketplace.cli import options
 from marketplace.cli.agreements import agreement_id
-from marketplace.cli.output import show, table
+from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
 from marketplace.errors import InvalidInput
 
@@ -32,7 +32,9 @@ def create(
 ) -> None:
     """Creates a run, in the name of the party whose wallet this is."""
     with options.client(market, wallet, password_file) as client:
-        operation = client.create_run(agreement_id(client, agreement), name)
+        identifier = agreement_id(client, agreement)
+        _warn_of_missing_nodes(client, identifier)
+        operation = client.create_run(identifier, name)
         if wait_s > 0:
             operation = client.wait(operation["id"], wait_s)
     result = operation["result"] or {}
@@ -93,7 +95,7 @@ def show_run(
     epilog="Example: swarm-market run note tumors --project screening --tag baseline "
     "--set rate=0.1 --wallet hospital-a.json",
 )
-def note(
+def write_note(
     run: RunId,
     wallet: options.Wallet,
     project: Annotated[str | None, typer.Option(help="What it belongs to.")] = None,
@@ -159,6 +161,21 @@ def _values(given: list[str]) -> dict[str, Any]:
         except ValueError:
             found[name] = text
     return found
+
+
+def _warn_of_missing_nodes(client: MarketClient, agreement: str) -> None:
+    """A run may begin before all nodes are there; who is not there is not counted."""
+    present = {each["party"] for each in client.nodes(agreement) if not each["retired"]}
+    missing = [
+        each["organization"]
+        for each in client.agreement(agreement)["parties"]
+        if each["party"] not in present and not each["out"]
+    ]
+    if missing:
+        note(
+            f"no node is enrolled yet of {', '.join(missing)}: rounds go on without them, or wait "
+            "until enough are there"
+        )
 
 
 def run_id(client: MarketClient, given: str) -> str:

@@ -1,6 +1,6 @@
 """What people write down about their runs.
 
-Revises: 0004b
+Revises: 0006
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0004b"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

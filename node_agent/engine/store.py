@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blake3 import blake3
@@ -65,9 +65,16 @@ class Store:
         if rosters:
             write_rosters(self.round_folder(round_number), rosters)
 
-    def archive_before(self, round_number: int) -> None:
-        """Put aside what no other site can need any more to go on."""
+    def archive_before(self, round_number: int, kept: Iterable[bytes] = ()) -> None:
+        """Put aside what no other site can need any more to go on, but for the roots in ``kept``.
+
+        While nothing can be merged, one and the same model stays the base of round after round.
+        """
         oldest = f"round-{max(0, round_number - _KEEP_ROUNDS):06d}"
+        for root in kept:
+            path = self.find(root)
+            if path is not None and path.parent.name < oldest:
+                self.adopt(path, round_number, root)
         for folder in sorted(self._folder.glob("round-*")):
             if folder.name < oldest:
                 self._archive.take(folder)

@@ -58,6 +58,7 @@ class Seen:
 TABLE: tuple[tuple[str, str, str], ...] = (
     ("swarm_round", "status.round", "number of the open round"),
     ("swarm_rounds_max", "status.max_rounds", "rounds after which the run ends"),
+    ("swarm_sync_frequency", "status.sync_frequency", "batches to train in the open round"),
     ("swarm_term", "status.term", "attempt within the round; above 0 a leader has failed"),
     ("swarm_members", "status.members", "nodes of the open round"),
     ("swarm_committed", "status.committed", "nodes that have committed an update in it"),

@@ -72,3 +72,14 @@ def test_a_restarted_agent_puts_a_round_aside_once_more(tmp_path: Path) -> None:
         store.archive_before(4)
     kept = {path.stem for path in (tmp_path / "archive" / "round-000000").iterdir()}
     assert kept == {root.hex() for root in roots}
+
+
+def test_a_model_that_stays_the_base_of_round_after_round_is_not_put_aside(tmp_path: Path) -> None:
+    store = Store(tmp_path / "exchange", Archive(tmp_path / "archive", _WEEK_S, 10**6))
+    base, update = _played(store, 1), _played(store, 1)
+    for number in range(2, 12):
+        store.archive_before(number, [base])
+    found = store.find(base)
+    assert found is not None
+    assert file_root(found) == base
+    assert store.find(update) is None

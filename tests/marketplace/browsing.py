@@ -1,7 +1,7 @@
-"""Debian's Chromium, driven by Playwright, and people who sit before it with a wallet.
+"""Chromium by Playwright, with a wallet in it that really signs: an EIP-1193 provider.
 
-The wallet is what an extension would put into the page (EIP-1193); its keys stay in the test, and
-what it signs with is not our code.
+The provider in the page only hands on; its keys stay here and sign with eth_account, as any wallet
+would, not with our code.
 """
 
 from __future__ import annotations
@@ -10,114 +10,101 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from contracts.keys import Signer
 
-PROGRAM = shutil.which("chromium")
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-_WALLET = """
-window.ethereum = {
-  request: ({ method, params }) => askWallet(method, JSON.stringify(params ?? [])),
-};
+CHROMIUM = shutil.which("chromium")
+# Announced as EIP-6963 has it, and nowhere else: no window.ethereum.
+PROVIDER = """
+(() => {
+  const provider = {
+    request: async ({ method, params }) => {
+      const { result, error } = await askWallet(method, params ?? []);
+      if (error) throw Object.assign(new Error(error.message), { code: error.code });
+      return result;
+    },
+    on() {},
+    removeListener() {},
+  };
+  const info = { uuid: "9f1c2a44-0000-4000-8000-000000000001", name: "Test wallet", rdns: "test",
+                 icon: "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>" };
+  const announce = () => window.dispatchEvent(new CustomEvent(
+    "eip6963:announceProvider", { detail: Object.freeze({ info, provider }) }));
+  window.addEventListener("eip6963:requestProvider", announce);
+  announce();
+})();
 """
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
 
 
-@dataclass
-class Person:
-    """Somebody before a page; `complaints` are what the page's scripts ran into."""
+class Wallet:
+    """A browser wallet whose owner agrees to everything, or refuses everything."""
 
-    page: Page
-    url: str
-    complaints: list[str] = field(default_factory=list)
+    def __init__(self, chain_id: int, *signers: Signer) -> None:
+        self._chain_id = chain_id
+        self._accounts = {each.address.lower(): Account.from_key(each.secret) for each in signers}
+        self.refuses = False
+        self.asked: list[str] = []
 
-    def opens(self, path: str) -> Page:
-        self.page.goto(self.url + path)
-        return self.page
+    def answer(self, method: str, parameters: list[Any]) -> dict[str, Any]:
+        self.asked.append(method)
+        if self.refuses:
+            return {"error": {"code": 4001, "message": "The user rejected the request."}}
+        return {"result": self._result(method, parameters)}
 
-    def accessibility(self) -> list[str]:
-        """What axe finds wrong on the page (WCAG 2.1 A and AA), one line each."""
-        # Evaluated by the debugger: the page's own policy would not let a foreign script in.
-        self.page.evaluate(AXE.read_text("utf-8"))
-        rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-        found = self.page.evaluate("rules => axe.run(document, rules)", rules)
-        return [
-            f"{each['id']}: {node['target']} {node['failureSummary']}"
-            for each in found["violations"]
-            for node in each["nodes"]
-        ]
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def person(
-    browser: Browser, url: str, signer: Signer | None = None, **context: Any
-) -> Iterator[Person]:
-    """A person with a browser of his own; with `signer`, one whose wallet agrees to everything."""
-    opened = browser.new_context(viewport=context.pop("viewport", WIDE), **context)
-    try:
-        if signer is not None:
-            opened.expose_function("askWallet", _wallet(signer))
-            opened.add_init_script(_WALLET)
-        page = opened.new_page()
-        found = Person(page, url)
-        page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: found.complaints.append(said.text) if said.type == "error" else None,
-        )
-        page.on("dialog", lambda asked: (found.complaints.append(asked.message), asked.accept()))
-        yield found
-    finally:
-        opened.close()
-
-
-def signs_in(someone: Person, then: str) -> Page:
-    """With the wallet in the browser."""
-    page = someone.opens(f"/sign-in?next={then}")
-    page.click("button[data-do=sign-in]")
-    page.wait_for_url(f"{someone.url}{then}")
-    return page
-
-
-def _wallet(signer: Signer) -> Any:
-    account = Account.from_key(signer.secret)
-
-    def answer(method: str, parameters_json: str) -> Any:
-        parameters = json.loads(parameters_json)
+    def _result(self, method: str, parameters: list[Any]) -> Any:
         match method:
-            case "eth_requestAccounts":
-                return [signer.address.lower()]
+            case "eth_requestAccounts" | "eth_accounts":
+                return list(self._accounts)
             case "eth_chainId":
-                return "0x7a69"
+                return hex(self._chain_id)
             case "personal_sign":
-                message = encode_defunct(text=parameters[0])
+                account = self._accounts[parameters[1].lower()]
+                signed = account.sign_message(encode_defunct(text=parameters[0]))
             case "eth_signTypedData_v4":
-                message = encode_typed_data(full_message=json.loads(parameters[1]))
+                account = self._accounts[parameters[0].lower()]
+                data = json.loads(parameters[1])
+                # As wallets do: never for a chain that they are not on.
+                assert int(data["domain"]["chainId"]) == self._chain_id
+                signed = account.sign_message(encode_typed_data(full_message=data))
             case _:
                 raise AssertionError(method)
-        return "0x" + account.sign_message(message).signature.hex()
+        return "0x" + signed.signature.hex()
 
-    return answer
+
+@contextmanager
+def browsing(wallet: Wallet | None = None, **context: Any) -> Iterator[Page]:
+    """A page in a browser of its own; whatever its scripts complain of fails the test.
+
+    Args:
+        wallet: put into every page.
+        context: what Playwright takes for a context: `color_scheme`, `viewport` …
+    """
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        opened = browser.new_context(**context)
+        if wallet is not None:
+            opened.expose_function("askWallet", wallet.answer)
+            opened.add_init_script(PROVIDER)
+        page = opened.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: _is_bad(said) and complaints.append(said.text))
+        page.on("dialog", lambda dialog: dialog.accept())
+        try:
+            yield page
+        finally:
+            browser.close()
+    assert not complaints, complaints
+
+
+def _is_bad(said: ConsoleMessage) -> bool:
+    """An error, but for the note that a form was sent back to be mended."""
+    return said.type == "error" and "status of 422" not in said.text

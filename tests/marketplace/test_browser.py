@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.marketplace.browsing import PHONE, PROGRAM, chromium, person, signs_in
+from tests.marketplace.browsing import CHROMIUM, Wallet
+from tests.marketplace.persons import PHONE, Person, chromium, person, signs_in
 from tests.marketplace.world import Federation, eventually
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+CHAIN_ID = 31337  # of the chain that tests start
 _FOLDER = os.environ.get("SWARM_SCREENSHOTS")
 
 
@@ -47,6 +50,11 @@ def running(world: object) -> Federation:
     return federation
 
 
+def _owner(browser: Browser, federation: Federation) -> AbstractContextManager[Person]:
+    wallet = Wallet(CHAIN_ID, federation.wallets["clinic-a"])
+    return person(browser, federation.world.market_url, wallet)
+
+
 def _picture(page: Page, name: str) -> None:
     if _FOLDER:
         Path(_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -61,7 +69,7 @@ def test_an_owner_signs_approves_and_claims_with_a_wallet_in_the_browser(
     for name in ("clinic-b", "clinic-c"):
         with federation.owner(name) as owner:
             owner.sign_agreement(federation.agreement_id)
-    with person(browser, url, wallet) as someone:
+    with person(browser, url, Wallet(CHAIN_ID, wallet)) as someone:
         signs_in(someone, "/agreements")
         page = someone.opens(f"/agreements/{federation.agreement_id}")
         page.click("button[data-do=sign]")
@@ -113,7 +121,7 @@ def test_each_home_is_accessible_wide_narrow_light_and_dark(
     looks = (("light", None), ("dark", None), ("light", PHONE))
     for scheme, viewport in looks:
         options = {"color_scheme": scheme} | ({"viewport": viewport} if viewport else {})
-        with person(browser, world.market_url, wallet, **options) as someone:
+        with person(browser, world.market_url, Wallet(CHAIN_ID, wallet), **options) as someone:
             signs_in(someone, STORIES[who][0])
             for path in STORIES[who]:
                 shown = path.format(run=running.run_id, agreement=running.agreement_id)
@@ -128,7 +136,7 @@ def test_each_home_is_accessible_wide_narrow_light_and_dark(
 
 
 def test_everything_can_be_reached_with_the_keyboard(browser: Browser, running: Federation) -> None:
-    with person(browser, running.world.market_url, running.wallets["clinic-a"]) as someone:
+    with _owner(browser, running) as someone:
         page = signs_in(someone, "/earnings")
         reached = set()
         for _ in range(40):
@@ -138,7 +146,7 @@ def test_everything_can_be_reached_with_the_keyboard(browser: Browser, running: 
 
 
 def test_a_page_that_lost_the_marketplace_says_so(browser: Browser, running: Federation) -> None:
-    with person(browser, running.world.market_url, running.wallets["clinic-a"]) as someone:
+    with _owner(browser, running) as someone:
         page = signs_in(someone, "/earnings")
         page.route("**/api/live", lambda route: route.abort())
         page.reload()

@@ -21,6 +21,7 @@ STATUS = {
     "state": "training",
     "round": 7,
     "max_rounds": 24,
+    "sync_frequency": 8,
     "term": 0,
     "training": True,
     "members": ["a", "b", "c"],
