@@ -23,6 +23,10 @@ from marketplace.identity import authority as authorities
 from marketplace.identity import leases
 from marketplace.identity.authority import Authority
 from marketplace.identity.leases import LeaseSigner
+from marketplace.money import envelope, webhooks
+from marketplace.money.announcements import Notices
+from marketplace.money.statements import Statements, reference_of
+from marketplace.money.webhooks import Webhooks
 from marketplace.nodes.enrollment import Enrollments
 from marketplace.runs.requests import RunRequests
 from marketplace.settings import RELAYER_KEY_FILE, Settings
@@ -47,6 +51,9 @@ class Market:
     runs: RunRequests
     indexer: Indexer
     relayer: Relayer
+    statements: Statements
+    notices: Notices
+    webhooks: Webhooks
     tls: ServerTls
     admins: frozenset[str]
     clock: Callable[[], int]
@@ -78,8 +85,15 @@ class Market:
         await contracts.check()
         database = Database(settings.database)
         migrate.upgrade(database.engine)
+        admins = frozenset(map(checksum_address, settings.admin_wallets))
+        notices = Notices(
+            settings.announce_budget_percent,
+            settings.announce_rounds,
+            settings.announce_hours,
+            admins,
+        )
         indexer = Indexer(
-            database, contracts, settings.index_interval_ms / 1000, settings.first_block
+            database, contracts, settings.index_interval_ms / 1000, settings.first_block, notices
         )
         relayer_key = load_key(folder / RELAYER_KEY_FILE)
         svid_lifetime_s = settings.svid_hours * _HOUR_S
@@ -102,8 +116,25 @@ class Market:
                 settings.post_interval_ms / 1000,
                 clock,
             ),
+            statements=Statements(
+                database,
+                contracts,
+                envelope.load_or_create(folder),
+                reference_of(
+                    settings.reference_currency, settings.reference_price, settings.reference_label
+                ),
+            ),
+            notices=notices,
+            webhooks=Webhooks(
+                database,
+                deployment.chain_id,
+                webhooks.load_or_create_key(folder),
+                notices,
+                clock,
+                may_reach_private=settings.webhooks_may_reach_private_networks,
+            ),
             tls=ServerTls(authority, _names(settings), folder, svid_lifetime_s, clock),
-            admins=frozenset(map(checksum_address, settings.admin_wallets)),
+            admins=admins,
             clock=clock,
         )
 

@@ -248,6 +248,18 @@ class MarketClient:
         operation: Fields = answer["operation"]
         return operation
 
+    def statement(self, organization: str, period: str = "all", form: str = "json") -> bytes:
+        """An organization's statement: signed JSON, CSV or PDF, as a file has it."""
+        if self._signer is not None and self._token is None:
+            self._token = self.sign_in()["token"]
+        query = httpx.QueryParams({"period": period, "form": form})
+        return self._ask("GET", f"/api/statements/{organization}?{query}", None).content
+
+    def announcements(self, after: int = 0, agreement: str = "") -> Fields:
+        """What happened since: `items`, and `next` to go on from."""
+        query = {"after": str(after)} | ({"agreement": agreement} if agreement else {})
+        return self._one("GET", f"/api/announcements?{httpx.QueryParams(query)}")
+
     def operation(self, operation_id: str) -> Fields:
         return self._one("GET", f"/api/operations/{operation_id}")
 
@@ -282,6 +294,10 @@ class MarketClient:
         return found
 
     def _send(self, method: str, path: str, body: Fields | None) -> Any:
+        answer = self._ask(method, path, body)
+        return answer.json() if answer.content else None
+
+    def _ask(self, method: str, path: str, body: Fields | None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
             answer = self._http.request(method, path, json=body, headers=headers)
@@ -291,7 +307,7 @@ class MarketClient:
                 hint="is `swarm-market serve` running, and the URL right?",
             ) from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise _problem(answer)
 
     def _domain(self, contract: str) -> Domain:

@@ -105,3 +105,11 @@ class Waiting(MarketError):
     status = 504
     code = "waiting"
     exit_code = 12
+
+
+class DoesNotAgree(MarketError):
+    """Books, a statement or an index say something else than the chain."""
+
+    status = 409
+    code = "does-not-agree"
+    exit_code = 13

@@ -22,7 +22,7 @@ from marketplace.settings import Settings
 from marketplace.web import homes, live, pages, problems
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
-from marketplace.web.routes import agreements, nodes, runs, sessions
+from marketplace.web.routes import agreements, money, nodes, runs, sessions
 
 _LOG = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "web" / "static"
@@ -43,7 +43,7 @@ def web_app(market: Market) -> FastAPI:
     app.add_middleware(LimitBodies)
     app.add_middleware(SecurityHeaders)
     problems.install(app, pages.error_page)
-    for module in (sessions, agreements, nodes, runs, homes, pages, live):
+    for module in (sessions, agreements, nodes, runs, money, homes, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app
@@ -100,6 +100,7 @@ async def _run(market: Market, listeners: Mapping[socket.socket, _Server]) -> No
     background = [
         asyncio.create_task(market.indexer.run(), name="indexer"),
         asyncio.create_task(market.relayer.run(), name="relayer"),
+        asyncio.create_task(market.webhooks.run(), name="webhooks"),
         asyncio.create_task(market.tls.keep_fresh(), name="certificate"),
     ]
     serving = [

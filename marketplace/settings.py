@@ -71,6 +71,27 @@ class Settings(BaseSettings):
     index_interval_ms: int = Field(default=500, ge=50, description="between two looks at the chain")
     post_interval_ms: int = Field(default=200, ge=20, description="between two looks at the outbox")
 
+    announce_budget_percent: int = Field(
+        default=10, ge=0, le=100, description="of a pool: say that it runs low when this is left"
+    )
+    announce_rounds: int = Field(default=3, ge=0, description="say that a run ends: rounds left")
+    announce_hours: int = Field(
+        default=72, ge=0, le=8784, description="say that a run ends: hours of its agreement left"
+    )
+    webhooks_may_reach_private_networks: bool = Field(
+        default=False,
+        description="webhooks may go to addresses inside this network, and over plain HTTP: "
+        "whoever may sign in can then make this machine send requests there",
+    )
+
+    reference_currency: str = Field(
+        default="", description="code of a currency to show beside amounts; nothing is paid by it"
+    )
+    reference_price: str = Field(default="", description="of one token in it: a decimal number")
+    reference_label: str = Field(
+        default="", description="where that price is from, and as of when; printed with it"
+    )
+
     def path(self, name: Path | str) -> Path:
         """A path, relative to the folder unless it is absolute."""
         return self.folder / name

@@ -21,6 +21,7 @@ from node_agent.engine.archive import Archive, keep_rounds_of
 from node_agent.engine.chain import Members, RunChain
 from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
+from node_agent.engine.presence import SignsOfLife
 from node_agent.engine.report import Reports
 from node_agent.engine.rhythm import adapts, first_batches
 from node_agent.engine.store import Store
@@ -47,8 +48,11 @@ from node_agent.operations.storage import ARCHIVE, EXCHANGE, MODELS, make_room
 from node_agent.operations.troubles import remembered
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
+from node_agent.peers.lines import Exchange
+from node_agent.peers.outbound import Outbound
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
+from node_agent.proofs import Proofs
 from node_agent.trainer import PROTOCOL, Trainer
 from node_agent.usage.energy import Energy
 from node_agent.usage.meter import Meter
@@ -93,32 +97,40 @@ async def run_agent(settings: Settings) -> None:
         quota_bytes = round(settings.quota_gb * 1e9)
         await asyncio.to_thread(make_room, settings.folder, quota_bytes, short)
         await asyncio.to_thread(store.sweep)
-        schema = await asyncio.to_thread(check_files, settings, terms, store)
+        run = await contracts.training.run(run_id)
+        start_root, name = run.initial_root, run.name
+        schema = await asyncio.to_thread(check_files, settings, terms, start_root, store)
 
         identity = NodeIdentity(source, signer)
         agreement = bytes.fromhex(settings.agreement[2:])
         directory = Members(agreement, contracts.domains.consortium)
         run_chain = RunChain(contracts, run_id, signer, directory)
         traffic = Traffic()
-        client = PeerClient(identity, directory, traffic)
+        lines = Exchange()
+        client = PeerClient(identity, directory, traffic, lines)
+        client.detours = not settings.reachable
         stack.push_async_callback(client.close)
         energy = Energy()
         meter = Meter(settings.folder / "usage.sqlite3", "0x" + run_id.hex(), traffic, energy)
         stack.callback(meter.close)
         usage = UsageReports("0x" + run_id.hex(), settings.spiffe_id, signer, journal, meter)
         engine: Engine | None = None
+        outbound: Outbound | None = None
 
         def status() -> Mapping[str, Any]:
-            about = {
+            about: dict[str, Any] = {
                 "version": version("swarm-marketplace"),
                 "svid_expires_s": int(source.current().not_after_s),
                 "troubles": troubles.recent(),
             }
             if engine is None:
                 return {"state": "starting", "node": settings.spiffe_id, **about}
+            about["inbound"] = settings.reachable
+            about["lines"] = outbound.connected if outbound else []
+            if presence.status:
+                about["suspected"] = presence.status
             return {**engine.status(), "usage": usage.status(), **about}
 
-        name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
             settings.socket,
             welcome=lambda: _welcome(settings, run_id, name, terms, rule, status()),
@@ -126,6 +138,7 @@ async def run_agent(settings: Settings) -> None:
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
             trained=meter.trained,
+            pause=lambda paused: node.pause(paused),
         )
         node = Node(
             registration=registration,
@@ -144,13 +157,21 @@ async def run_agent(settings: Settings) -> None:
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
+            ready_organizations=settings.ready_organizations,
+            inbound=settings.reachable,
+            proofs=Proofs(settings.folder, contracts.training.address),
         )
+        presence = SignsOfLife(contracts, agreement, registration, signer)
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
-        server = PeerServer(
-            identity, directory, engine, settings.listen_host, settings.listen_port, traffic
-        )
-        await stack.enter_async_context(_serving(server.start, server.stop))
+        # Who accepts nothing from outside still listens: for what comes over its own lines.
+        at = (settings.listen_host, settings.listen_port)
+        host, port = at if settings.reachable else ("127.0.0.1", 0)
+        server = PeerServer(identity, directory, engine, host, port, traffic, lines)
+        stack.push_async_callback(server.stop)
+        port = await server.start()
+        if not settings.reachable:
+            outbound = Outbound(client, directory.peers, settings.spiffe_id, port)
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))
         if settings.metrics_listen:
             metrics = Metrics(
@@ -165,6 +186,9 @@ async def run_agent(settings: Settings) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_take_part(engine, node, terms, settings))
             group.create_task(energy.keep_reading())
+            group.create_task(presence.watch())
+            if outbound:
+                group.create_task(outbound.run())
             if market:
                 group.create_task(_report(market, status, usage))
                 group.create_task(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node_agent import health
-from node_agent.commands import logs, models
+from node_agent.commands import logs, models, part
 from node_agent.commands.options import ConfigOption, JsonOption
 from node_agent.errors import CHAIN_EXIT_CODE, IdentityError, NodeError
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 
 logs.add_to(app)
 models.add_to(app)
+part.add_to(app)
 
 
 @app.command(epilog="Example: swarm-node run --config /var/lib/swarm")
@@ -157,7 +158,10 @@ def enroll(
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(help="Where peers reach this node, https://host:port.", show_default=False),
+        typer.Option(
+            help='Where peers reach this node, https://host:port; "" if nothing is let in.',
+            show_default=False,
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where the agent keeps its state.")] = Path("."),
     listen: Annotated[str, typer.Option(help="Address and port to listen on.")] = "0.0.0.0:7443",

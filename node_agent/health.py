@@ -56,13 +56,18 @@ def _written(config: Path | None) -> tuple[Path, dict[str, Any]]:
 
 
 def ask_status(path: Path) -> dict[str, Any]:
+    """What the agent is doing. Raises AgentStateError when it does not say."""
+    return ask(path, "status")
+
+
+def ask(path: Path, what: str) -> dict[str, Any]:
     """One question, one answer. Raises AgentStateError when the agent does not give one."""
     answer = b""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_TIMEOUT_S)
             connection.connect(str(path))
-            connection.sendall(b'{"op":"status"}\n')
+            connection.sendall(json.dumps({"op": what}).encode() + b"\n")
             while not answer.endswith(b"\n") and len(answer) < _ANSWER_LIMIT_BYTES:
                 if not (part := connection.recv(65_536)):
                     break

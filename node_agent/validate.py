@@ -229,6 +229,8 @@ def _hash_of(path: Path | None, name: str, expected: bytes) -> str:
 
 async def _reachable(settings: Settings, found: _Found) -> str:
     """Whether a connection to the node's own URL arrives: at the agent, or at a stand-in for it."""
+    if not settings.reachable:
+        return "accepts no inbound connections: it opens them itself"
     arrived = asyncio.Event()
 
     def arrive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

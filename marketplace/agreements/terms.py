@@ -1,7 +1,6 @@
 """The rules of an agreement as a draft writes them: names for codes, defaults, and what cannot be.
 
-What the contract would refuse is better refused here than when everybody has signed, and so is what
-no node agent of this version runs.
+What the contract would refuse is better refused here than when everybody has signed.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ ADAPTIVE_SYNC: Final = 1 << 31
 """Added to sync_frequency where it falls with the loss; a draft says adaptive_sync: true."""
 NO_HASH: Final = "0x" + "00" * 32
 LEAST_PARTIES_METERED: Final = 3
+LEAST_PARTIES_LOCAL: Final = 4
 _MOST_STRIKES: Final = 6
 _MOST_NODES: Final = 32
 _ALL_BIPS: Final = 10_000
@@ -53,8 +53,6 @@ _CODES: Final = {
     "budget_rule": BUDGET_RULES,
     "payout": PAYOUTS,
 }
-# The contracts know these; the node agent of this version does not.
-_NOT_RUN: Final = {"metering": ("local",), "topology": ("star",)}
 _DEFAULTS: Final[dict[str, Any]] = {
     each.name: each.default
     for each in dataclasses.fields(Terms)
@@ -152,15 +150,9 @@ def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
 
 def _check_code(name: str, codes: dict[str, int], code: int) -> None:
     words = name.replace("_", " ")
-    runs = [each for each in codes if each not in _NOT_RUN.get(name, ())]
     if code not in codes.values():
-        named = [each for each in runs if not each.startswith("plug-in")]
+        named = [each for each in codes if not each.startswith("plug-in")]
         raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(named)}")
-    if (chosen := name_of(codes, code)) not in runs:
-        raise InvalidInput(
-            f"no node agent of this version runs the {words} {chosen}",
-            hint=f"set terms.{name} to {' or '.join(runs)}",
-        )
 
 
 def _check_merge(terms: Terms) -> None:
@@ -181,6 +173,11 @@ def _check_pay(terms: Terms, parties: int) -> None:
     if terms.metering == METERING["common"] and parties < LEAST_PARTIES_METERED:
         raise InvalidInput(
             "two organizations always split equally", hint='set terms.metering to "equal"'
+        )
+    if terms.metering == METERING["local"] and parties < LEAST_PARTIES_LOCAL:
+        raise InvalidInput(
+            "with fewer than four organizations, metering on local data splits equally",
+            hint="of three, two could divide the third's pay: set terms.metering to common",
         )
     if terms.strikes > _MOST_STRIKES:
         raise InvalidInput(f"the terms' strikes must be at most {_MOST_STRIKES}")

@@ -10,7 +10,18 @@ from typing import Any
 import typer
 
 from contracts.errors import ChainError, KeyFileError
-from marketplace.cli import agreements, audit, money, nodes, operate, runs, wallets
+from marketplace.cli import (
+    agreements,
+    announcements,
+    audit,
+    money,
+    nodes,
+    operate,
+    rebuilding,
+    runs,
+    statements,
+    wallets,
+)
 from marketplace.cli.output import complain
 from marketplace.errors import MarketError, SettingsError
 
@@ -23,10 +34,13 @@ app = typer.Typer(
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
     "Exit codes: 2 usage, 3 settings or keys, 4 invalid input, 5 sign-in required, 6 not allowed, "
     "7 wrong signature, 8 not found, 9 conflict, 10 refused by a contract, 11 nobody answers, "
-    "12 still waiting, 13 and 14 of an audit.",
+    "12 still waiting, 13 something is not as on chain, 14 an audit could not recompute all.",
 )
 operate.install(app)
 money.install(app)
+statements.install(app, money.app)
+rebuilding.install(app)
+announcements.install(app)
 wallets.install(app)
 audit.install(app)
 app.add_typer(wallets.app, name="wallet")
@@ -34,6 +48,7 @@ app.add_typer(agreements.app, name="agreement")
 app.add_typer(nodes.app, name="node")
 app.add_typer(runs.app, name="run")
 app.add_typer(money.app, name="rewards")
+app.add_typer(announcements.app, name="webhook")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from node_agent.callbacks.agent import SOCKET_VARIABLE, AgentSocket
-from node_agent.callbacks.errors import AgentProtocolError, AgentUnreachable, CallbackError
+from node_agent.callbacks.errors import (
+    AgentProtocolError,
+    AgentUnreachable,
+    CallbackError,
+    SwarmRefused,
+)
 from node_agent.callbacks.instructions import (
     PROTOCOL,
     Evaluate,
@@ -26,7 +31,7 @@ from node_agent.callbacks.instructions import (
     Welcome,
     Write,
 )
-from node_agent.callbacks.measure import Measured
+from node_agent.callbacks.measure import NOTHING_MEASURED, Measured
 from node_agent.callbacks.progress import Progress, bar
 from node_agent.callbacks.settings import Settings, agreed
 from node_agent.parameters.format import ParameterFile, Written
@@ -107,6 +112,7 @@ class SwarmCallback:
         self._total_rounds: int | None = None
         self._loopback = os.environ.get(LOOPBACK_VARIABLE, "").lower() in ("true", "1", "yes")
         self._agent: AgentSocket | None = None
+        self._has_validation = True
         self._base = ""
         self._final: ParameterFile | None = None
         self._first: tuple[int, float] | None = None  # the first round here, and when it was
@@ -217,7 +223,7 @@ class SwarmCallback:
             welcome = agent.open()
             for difference in agreed(self._settings, (welcome.name, welcome.run), welcome.terms):
                 self.logger.warning("%s: the terms win", difference)
-            self._trainee.use_agreed_validation(welcome.validation)
+            self._find_validation(welcome)
         except CallbackError:
             agent.close()
             raise
@@ -231,6 +237,16 @@ class SwarmCallback:
         if not self._total_epochs:
             self.logger.warning("totalEpochs is not set: progress is shown without an end")
         return agent
+
+    def _find_validation(self, welcome: Welcome) -> None:
+        try:
+            self._trainee.use_agreed_validation(welcome.validation)
+        except SwarmRefused:
+            # Where every site measures on its own data, one without abstains.
+            if welcome.terms.get("metering") != "local":
+                raise
+            self._has_validation = False
+            self.logger.info("no validation data: this site abstains from measuring")
 
     def _follow(self, agent: AgentSocket, request: Mapping[str, Any]) -> None:
         """Make a request and run the agent's errands until it releases the script."""
@@ -246,8 +262,10 @@ class SwarmCallback:
                         {"op": "written", "root": written.root.hex(), "size": written.size}
                     )
                 case Evaluate(base, merged, points, gradient):
-                    measured = self._trainee.evaluate(base, merged, points, gradient)
-                    agent.answer({"op": "evaluated", **measured.to_json()})
+                    found = NOTHING_MEASURED
+                    if self._has_validation:
+                        found = self._trainee.evaluate(base, merged, points, gradient).to_json()
+                    agent.answer({"op": "evaluated", **found})
                 case Load() as load:
                     self._load(load)
                     if agent.answer({"op": "loaded"}):

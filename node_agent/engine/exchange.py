@@ -87,8 +87,7 @@ async def _fetch(
 ) -> bool:
     """Ask its node, then whoever may have it; a source that is slow gets company."""
     update = closed.updates[member].message
-    others = [n for n in closed.roster.members if n != member]
-    sources = [context.by_registration[n] for n in (member, *others) if n != node.registration]
+    sources = node.sources(context, member, closed.roster.members)
     attempts = [partial(_fetch_from, node, context, closed, peer, update, path) for peer in sources]
     return await first_success(attempts, _HEDGE_AFTER * context.terms.leader_timeout / 1000)
 
@@ -96,11 +95,15 @@ async def _fetch(
 async def _fetch_from(
     node: Node, context: RoundContext, closed: Closed, peer: Peer, update: Update, path: Path
 ) -> bool:
+    patience_s = _HEDGE_AFTER * context.terms.leader_timeout / 1000
+    relays = peer.registration != update.registration and node.relays(context, update.registration)
     for _ in range(2):
         try:
             await node.client.fetch(
-                peer, update.root.hex(), path, update.size, node.transfer_timeout_s
-            )
+                peer, update.root.hex(), path, update.size, node.transfer_timeout_s,
+                wait_s=patience_s if relays else 0.0,
+            )  # fmt: skip
+            node.changed.notify()  # somebody may wait to get it from us
             return True
         except PeerError as error:
             if error.reason != PeerReason.NOT_FOUND:

@@ -13,15 +13,15 @@ from typing import Any
 
 from contracts.messages import Attestation, unpack_shares
 from metering.agreement import Measurement, agrees
-from metering.contribution import GAUSS_LEGENDRE, efficiency_gap
+from metering.contribution import GAP_LIMIT, GAUSS_LEGENDRE, efficiency_gap
 from metering.errors import MeteringError
 from metering.fixed import LOSS_LIMIT_E9, METRIC_LIMIT_E9, SCALE, metric_to_fixed, to_fixed
 from metering.split import Row
 from node_agent.engine.coalitions import scores_by_losses
-from node_agent.engine.context import RoundContext
+from node_agent.engine.context import NO_DATA_E9, RoundContext
 from node_agent.engine.exchange import Merged
 from node_agent.engine.node import Node
-from node_agent.engine.rows import needs_gradient, row
+from node_agent.engine.rows import needs_gradient, opinion, row
 from node_agent.errors import ParameterError, TrainingSocketError
 from node_agent.parameters.format import ParameterFile
 from node_agent.scoring import dots
@@ -30,7 +30,6 @@ from node_agent.trainer import Evaluation, TrainerGone
 log = logging.getLogger(__name__)
 
 _WITHIN = 1 - 1e-9  # of the largest number that fits: floats that large are coarse
-_GAP_LIMIT = 0.01  # of the loss difference; above it the path is sampled at more points
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,11 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
         evaluating = node.trainer.evaluate(base, merged.path, points, gradient)
         evaluation = await _counted(node, context, evaluating)
         evaluate_s += evaluation.seconds
+        if not (context.local or evaluation.has_data):
+            raise TrainingSocketError(
+                "The training process has no validation data to measure on.",
+                hint="Pass adsValData: this run's pay is measured on data that all have.",
+            )
         if gradient is None or not isfinite(evaluation.loss_before - evaluation.loss_after):
             break
         started = loop.time()
@@ -88,9 +92,10 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
             # One absurd update can do this: the round pays nobody, and goes on.
             phi = None
             break
-        if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= _GAP_LIMIT:
+        if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= GAP_LIMIT:
             break
-    if metered and not by_gradient and merged.peers:
+    measured = evaluation.has_data and isfinite(evaluation.loss_before - evaluation.loss_after)
+    if metered and not by_gradient and merged.peers and measured:
         started = loop.time()
 
         async def loss_at(path: Path) -> Evaluation:
@@ -98,10 +103,14 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
 
         phi = await scores_by_losses(node, context, merged, evaluation, loss_at)
         score_s += loop.time() - started
-    void = not merged.peers or (metered and phi is None)
-    shares = () if void else row(context, merged.peers, merged.samples, phi)
+    if context.local:
+        shares = opinion(context, node.registration, merged.peers, phi)
+    else:
+        void = not merged.peers or (metered and phi is None)
+        shares = () if void else row(context, merged.peers, merged.samples, phi)
     parties = frozenset(peer.party for peer in merged.peers)
-    return Measured(*_fixed(evaluation), shares, evaluate_s, score_s, parties, metered)
+    numbers = _own_numbers(evaluation) if context.local else _fixed(evaluation)
+    return Measured(*numbers, shares, evaluate_s, score_s, parties, metered)
 
 
 async def _counted(
@@ -116,6 +125,14 @@ async def _counted(
     task = asyncio.ensure_future(evaluating)
     task.add_done_callback(count)
     return await asyncio.shield(task)
+
+
+def _own_numbers(evaluation: Evaluation) -> tuple[int, int, int]:
+    """Under `local` the largest number is no loss: it says that a site has no data."""
+    if not evaluation.has_data:
+        return NO_DATA_E9, NO_DATA_E9, 0
+    before_e9, after_e9, metric_e9 = _fixed(evaluation)
+    return min(before_e9, NO_DATA_E9 - 1), min(after_e9, NO_DATA_E9 - 1), metric_e9
 
 
 def _fixed(evaluation: Evaluation) -> tuple[int, int, int]:

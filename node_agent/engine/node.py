@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,13 @@ from node_agent.parameters.format import ParameterFile
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Envelope, Peer, Reason, Traffic
+from node_agent.proofs import Proofs
 from node_agent.trainer import Request, Trainer
 from node_agent.usage.meter import Meter
 
 log = logging.getLogger(__name__)
 
+_PAUSED = "paused"  # a fact in the journal
 _PATIENCE_S = 2.0  # with one source of a model; then the next is asked as well
 
 
@@ -55,6 +57,11 @@ class Node:
     message_timeout_s: float
     transfer_timeout_s: float
     ready_timeout_s: float
+    ready_organizations: int = 0
+    """So many should be there before the run begins; otherwise a quorum, and who is reachable."""
+    inbound: bool = True
+    """Do peers connect to this node? Otherwise it opens all connections itself."""
+    proofs: Proofs | None = None
     changed: Changed = field(default_factory=Changed)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -82,6 +89,38 @@ class Node:
     def others(self, state: RoundContext | RunOver) -> list[Peer]:
         """The other nodes of the snapshot."""
         return [peer for peer in state.members if peer.registration != self.registration]
+
+    @property
+    def paused(self) -> bool:
+        """Has the operator taken this node out of the rounds? It stays a member, and serves."""
+        return self.journal.fact(_PAUSED) == "yes"
+
+    def pause(self, paused: bool) -> None:
+        """Commit and attest nothing from now on, also after a restart; or take part again."""
+        self.journal.keep(_PAUSED, "yes" if paused else "no")
+        log.warning("Paused by the operator." if paused else "Resumed by the operator.")
+        self.changed.notify()
+
+    @property
+    def trains(self) -> bool:
+        """Is there something that trains, and may?"""
+        return self.trainer.connected and not self.paused
+
+    def sources(self, context: RoundContext, owner: int, holders: Iterable[int]) -> list[Peer]:
+        """Whom to ask for an update, in this order: its node, then who may have it by now.
+
+        Between two sites that accept no inbound connection the file would pass through a third
+        sealed, for each reader anew: they ask the third, who fetches it once, as every node does.
+        """
+        numbers = [owner, *(number for number in holders if number != owner)]
+        if self.relays(context, owner):
+            hubs = [peer.registration for peer in context.members if peer.reachable]
+            numbers = list(dict.fromkeys([*hubs, *numbers]))
+        return [context.by_registration[n] for n in numbers if n != self.registration]
+
+    def relays(self, context: RoundContext, owner: int) -> bool:
+        """Does an update of this node reach us through others?"""
+        return not (self.inbound or context.by_registration[owner].reachable)
 
     def broadcast(self, context: RoundContext, envelope: Envelope) -> None:
         """Send to every other node, each at its own pace; who misses it catches up later."""
@@ -138,7 +177,7 @@ class Node:
             destination = self.store.path(state.round, root)
             attempts = [
                 partial(self._fetch_file, peer, sizes, root, destination)
-                for peer in self.others(state)
+                for peer in sorted(self.others(state), key=lambda peer: not peer.reachable)
             ]
             if await first_success(attempts, _PATIENCE_S):
                 return destination

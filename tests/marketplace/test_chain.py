@@ -83,8 +83,11 @@ async def operation(market: Market, operation_id: str) -> Operation:
 
 
 async def events(market: Market) -> list[Event]:
+    """What the index has of agreements; the deployment raised events of its own."""
+
     def find(session: Session) -> list[Event]:
-        rows = list(session.scalars(sa.select(Event).order_by(Event.block, Event.log_index)))
+        query = sa.select(Event).where(Event.agreement_id.is_not(None))
+        rows = list(session.scalars(query.order_by(Event.block, Event.log_index)))
         session.expunge_all()
         return rows
 

@@ -41,7 +41,8 @@ def test_the_full_sample_names_every_setting_with_its_default() -> None:
             line = shown_as[0]  # the table below has settings of the same name
             shown = line.split(" = ", 1)[1].split("  #")[0].split(" #")[0].strip().strip('"')
             actual = getattr(defaults, name)
-            assert shown == (actual.name if isinstance(actual, Path) else str(actual)), name
+            written = actual.name if isinstance(actual, Path) else str(actual)
+            assert shown == (written.lower() if isinstance(actual, bool) else written), name
 
 
 def test_paths_count_from_the_folder_and_the_folder_from_the_file(config: Path) -> None:

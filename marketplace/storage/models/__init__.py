@@ -8,9 +8,17 @@ by what this package imports.
 from __future__ import annotations
 
 from marketplace.storage.models.agreements import Agreement, Party
+from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
 from marketplace.storage.models.leases import Lease
+from marketplace.storage.models.ledger import (
+    Block,
+    LedgerBalance,
+    LedgerEntry,
+    LedgerPosting,
+    RoundRow,
+)
 from marketplace.storage.models.nodes import (
     Certificate,
     Enrollment,
@@ -27,19 +35,27 @@ __all__ = [
     "SPIFFE_ID",
     "TOKEN",
     "Agreement",
+    "Announcement",
     "Base",
+    "Block",
     "Certificate",
     "Challenge",
     "Credit",
     "Cursor",
+    "Delivery",
     "Enrollment",
     "EnrollmentToken",
     "Event",
     "Lease",
+    "LedgerBalance",
+    "LedgerEntry",
+    "LedgerPosting",
     "NodeStatus",
     "Operation",
     "Party",
     "Round",
+    "RoundRow",
     "SignIn",
     "UsageReport",
+    "Webhook",
 ]
