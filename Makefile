@@ -107,7 +107,7 @@ build/examples/.installed: requirements/examples.lock build/tools/.installed
 ##
 ## Checking
 
-.PHONY: check format test test-forge test-ape test-python test-slow-blocks
+.PHONY: check format test test-forge test-ape test-python test-postgresql test-slow-blocks schemathesis
 check: install install-ape ## format, lint, types, import directions, artifact drift
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -127,6 +127,12 @@ test-ape: install-ape ## contracts from outside, on a local chain
 test-python: install ## everything else
 	@.venv/bin/pytest
 
+test-postgresql: install ## the marketplace's stories once more, on PostgreSQL
+	@SWARM_TEST_DATABASE=postgresql .venv/bin/pytest -q tests/marketplace/test_agreements.py \
+	  tests/marketplace/test_enrollment.py tests/marketplace/test_runs.py tests/marketplace/test_matrix.py
+
+schemathesis: install ## ask the API everything that its description allows, and what it does not (EXAMPLES=200)
+	@SWARM_SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),200) .venv/bin/pytest -q --timeout 3600 tests/marketplace/test_openapi.py
 test-slow-blocks: install ## the contracts' Python tests once more, on a chain that makes a block each second (10 minutes)
 	@SWARM_BLOCK_TIME_S=1 .venv/bin/pytest tests/chain --ignore tests/chain/machine
 

@@ -83,6 +83,21 @@ class Conflict(MarketError):
     exit_code = 9
 
 
+class TooMany(MarketError):
+    """The caller asks for more than his share."""
+
+    status = 429
+    code = "too-many"
+    exit_code = 20
+
+
+class Tampered(MarketError):
+    """Records are not what they were."""
+
+    code = "tampered"
+    exit_code = 21
+
+
 class ChainRefusal(MarketError):
     """A contract refused what was posted to it."""
 

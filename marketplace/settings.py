@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -58,11 +58,43 @@ class Settings(BaseSettings):
     )
     svid_hours: int = Field(default=72, ge=1, le=720)
     lease_hours: int = Field(default=72, ge=1, le=8784)
+    lease_grace_hours: int = Field(
+        default=24, ge=0, le=720, description="a lease that is over still serves offline so long"
+    )
+    lease_file_days: int = Field(
+        default=30, ge=1, le=366, description="a lease that is exported may last so long"
+    )
+    lease_seats: int = Field(
+        default=64, ge=0, description="nodes of an organization, unless an admin says otherwise"
+    )
     token_hours: int = Field(default=24, ge=1, le=720)
     session_hours: int = Field(default=8, ge=1, le=168)
 
     admin_wallets: list[str] = Field(
         default_factory=list, description="may draft and see everything"
+    )
+    admission: Literal["admin", "open"] = Field(
+        default="admin",
+        description="whose agreements are posted: those that admins draft, begin or admit; or all",
+    )
+    templates: Path = Field(
+        default=Path("templates"), description="folder of agreement templates of your own"
+    )
+    invitation_hours: int = Field(default=168, ge=1, le=2160)
+    auditor_wallets: list[str] = Field(
+        default_factory=list, description="may read everything, and change nothing"
+    )
+    anchor_hours: int = Field(
+        default=24, ge=0, le=8784, description="between two anchors of the trail; 0: none"
+    )
+    requests_per_minute: int = Field(
+        default=1_200, ge=1, description="of one caller; ten times as many from one address"
+    )
+    sign_ins_per_minute: int = Field(
+        default=300, ge=1, description="steps of signing in (two each), from one address"
+    )
+    proxy_addresses: list[str] = Field(
+        default_factory=list, description="proxies whose X-Forwarded-For is believed"
     )
     public_dashboard: bool = Field(
         default=False, description="anyone who can reach the pages may read them without signing in"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node_agent import health
-from node_agent.commands import logs, models, part
+from node_agent.commands import lease, logs, models, part
 from node_agent.commands.options import ConfigOption, JsonOption
 from node_agent.errors import CHAIN_EXIT_CODE, IdentityError, NodeError
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 
 logs.add_to(app)
 models.add_to(app)
+app.add_typer(lease.app, name="lease")
 part.add_to(app)
 
 

@@ -80,7 +80,7 @@ def check_lease(settings: Settings, journal: Journal, run_id: bytes) -> None:
     """A run needs a valid lease to be joined; one that was joined goes on without."""
     if settings.marketplace_url is None or journal.fact(f"joined {run_id.hex()}"):
         return
-    lease.read(settings.lease, settings.lease_key).check(settings.spiffe_id, time.time())
+    lease.usable(settings.lease, settings.lease_key, settings.spiffe_id, time.time())
     journal.keep(f"joined {run_id.hex()}", "yes")
 
 

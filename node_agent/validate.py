@@ -117,8 +117,7 @@ async def _no_renewal(csr_pem: bytes) -> tuple[bytes, bytes]:
 
 
 async def _lease(settings: Settings, found: _Found) -> str:
-    right = lease.read(settings.lease, settings.lease_key)
-    right.check(settings.spiffe_id, time.time())
+    right = lease.usable(settings.lease, settings.lease_key, settings.spiffe_id, time.time())
     return f"valid for {(right.expires_s - time.time()) / 3600:.1f} h"
 
 

@@ -20,7 +20,15 @@ from sqlalchemy.orm import Session
 
 from marketplace.chain import books
 from marketplace.chain.records import plain
-from marketplace.storage.models import Agreement, Credit, Cursor, Event, Party, Round
+from marketplace.storage.models import (
+    AdmittedAgreement,
+    Agreement,
+    Credit,
+    Cursor,
+    Event,
+    Party,
+    Round,
+)
 from marketplace.storage.models.announcements import Announcement
 from marketplace.storage.models.ledger import Block, LedgerBalance, RoundRow
 
@@ -98,7 +106,8 @@ def restore_agreements(session: Session, texts: Iterable[str] = ()) -> Restored:
     """Brings back the agreements that are in the index and not in the database.
 
     Args:
-        texts: documents of agreements; each is taken back where its hash is that on chain.
+        texts: documents of agreements; each is taken back where its hash is that on chain, and
+            the agreement is admitted. Others are once an admin admits their organizations.
     """
     by_hash = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
     found: dict[bool, list[str]] = {True: [], False: []}
@@ -118,6 +127,12 @@ def restore_agreements(session: Session, texts: Iterable[str] = ()) -> Restored:
             session.add(_agreement(agreement_id, message, text, time_s))
             session.flush()
             found[bool(text)].append(agreement_id)
+        if text:  # the operator has it, so it was made here: see `agreements.admission`
+            session.merge(
+                AdmittedAgreement(
+                    agreement_id=agreement_id, admitted_by=_ZERO_ADDRESS, created_s=time_s
+                )
+            )
     return Restored(tuple(found[True]), tuple(found[False]))
 
 

@@ -8,7 +8,7 @@ import typer
 
 from marketplace.cli import options
 from marketplace.cli.agreements import agreement_id
-from marketplace.cli.output import show, table
+from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
 
 app = typer.Typer(help="Runs: trainings of one model under an agreement.", no_args_is_help=True)
@@ -30,7 +30,9 @@ def create(
 ) -> None:
     """Creates a run, in the name of the party whose wallet this is."""
     with options.client(market, wallet, password_file) as client:
-        operation = client.create_run(agreement_id(client, agreement), name)
+        identifier = agreement_id(client, agreement)
+        _warn_of_missing_nodes(client, identifier)
+        operation = client.create_run(identifier, name)
         if wait_s > 0:
             operation = client.wait(operation["id"], wait_s)
     result = operation["result"] or {}
@@ -84,6 +86,21 @@ def show_run(
         f"target {_loss(shown['target_loss_e9'])}",
         table(("round", "loss", "metric", "shares", "signers", "transaction"), rows),
     )
+
+
+def _warn_of_missing_nodes(client: MarketClient, agreement: str) -> None:
+    """A run may begin before all nodes are there; who is not there is not counted."""
+    present = {each["party"] for each in client.nodes(agreement) if not each["retired"]}
+    missing = [
+        each["organization"]
+        for each in client.agreement(agreement)["parties"]
+        if each["party"] not in present and not each["out"]
+    ]
+    if missing:
+        note(
+            f"no node is enrolled yet of {', '.join(missing)}: rounds go on without them, or wait "
+            "until enough are there"
+        )
 
 
 def run_id(client: MarketClient, given: str) -> str:

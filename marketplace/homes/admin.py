@@ -13,7 +13,7 @@ from marketplace.chain import outbox
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
 from marketplace.runs import views
-from marketplace.storage.models import Agreement, Enrollment, Operation
+from marketplace.storage.models import Agreement, Enrollment, Operation, Rejection
 
 _FAILED_SHOWN_S = 7 * 86_400
 
@@ -21,7 +21,7 @@ _FAILED_SHOWN_S = 7 * 86_400
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     """To do, partners, agreements, runs, nodes; of all that the caller may see."""
     agreements = [
-        summary(session, each)
+        summary(session, each, now_s)
         for each in session.scalars(
             sa.select(Agreement)
             .where(visible(caller, Agreement.id))
@@ -59,6 +59,14 @@ def _of_agreements(agreements: list[dict[str, Any]]) -> list[dict[str, str]]:
         for each in agreements
         if each["state"] == "signing"
         and (missing := [p["organization"] for p in each["parties"] if p["signed_s"] is None])
+    ] + [
+        _item(
+            f"{each['title']}: all have signed, and nobody vouches for it",
+            "admit its organizations to have it posted, or leave it to them to post it",
+            "/admissions",
+        )
+        for each in agreements
+        if each["state"] == "signed" and not each["admitted"]
     ]
 
 
@@ -67,6 +75,7 @@ def _of_enrollments(session: Session, caller: Caller) -> list[dict[str, str]]:
         visible(caller, Enrollment.agreement_id),
         Enrollment.key_signature.is_not(None),
         Enrollment.wallet_signature.is_(None),
+        Enrollment.id.not_in(sa.select(Rejection.enrollment_id)),
     )
     return [
         _item(

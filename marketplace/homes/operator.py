@@ -19,9 +19,9 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     Raises:
         SignInRequired: a visitor, who has no nodes.
     """
-    wallet = caller.signed_in
+    mine_are = {caller.signed_in} | caller.operates_for
     listed = status.list_nodes(session, caller, None, now_s)
-    mine = [node for node in listed if node["wallet"] == wallet and not node["retired"]]
+    mine = [node for node in listed if node["wallet"] in mine_are and not node["retired"]]
     newest = max((_number(node["status"].get("version", "")) for node in listed), default=())
     return {
         "nodes": [node | {"worries": worries(node, newest, now_s)} for node in mine],

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from contracts.messages import Terms, from_json
 from marketplace.access import Caller
-from marketplace.agreements.service import is_active
+from marketplace.agreements.standing import is_active
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
 from marketplace.runs import views
 from marketplace.runs.readmodel import RunHistory, runs_seen

@@ -70,8 +70,9 @@ def list_nodes(
     query = sa.select(Agreement).where(visible(caller, Agreement.id))
     if agreement_id is not None:
         query = query.where(Agreement.id == agreement_id)
+    own = caller.wallets if caller.wallet is not None else frozenset[str]()
     nodes = [
-        _for_others(node) if node["wallet"] != caller.wallet and not caller.is_admin else node
+        node if caller.is_admin or node["wallet"] in own else _for_others(node)
         for agreement in session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id))
         for node in nodes_of(session, agreement, now_s)
     ]

@@ -17,7 +17,20 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from marketplace.app import Market
-from marketplace.storage.models import Event, NodeStatus, Operation, Party
+from marketplace.storage.models import (
+    Comment,
+    DraftVersion,
+    Enrollment,
+    Event,
+    Motion,
+    MotionVote,
+    Negotiation,
+    NodeStatus,
+    Operation,
+    Party,
+    Rejection,
+    VersionSignature,
+)
 from marketplace.web.callers import CallerOf, MarketOf
 
 router = APIRouter(include_in_schema=False)
@@ -108,6 +121,15 @@ def version(session: Session) -> str:
             sa.select(sa.func.count(Party.number)).scalar_subquery(),
             sa.select(sa.func.sum(Operation.attempts)).scalar_subquery(),
             sa.select(sa.func.max(Operation.updated_s)).scalar_subquery(),
+            sa.select(sa.func.max(Negotiation.updated_s)).scalar_subquery(),
+            sa.select(sa.func.count(Comment.id)).scalar_subquery(),
+            sa.select(sa.func.count(DraftVersion.number)).scalar_subquery(),
+            sa.select(sa.func.count(VersionSignature.party)).scalar_subquery(),
+            sa.select(sa.func.count(MotionVote.party)).scalar_subquery(),
+            sa.select(sa.func.count(Motion.id)).scalar_subquery(),
+            sa.select(sa.func.count(Motion.withdrawn_s)).scalar_subquery(),
+            sa.select(sa.func.count(Enrollment.key_signature)).scalar_subquery(),
+            sa.select(sa.func.count(Rejection.enrollment_id)).scalar_subquery(),
         )
     ).one()
     return hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()[:16]

@@ -57,33 +57,6 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
     }
 
 
-@router.get("/agreements")
-async def agreements(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    shown = await market.database.read(market.agreements.list, caller)
-    return page(request, "agreements.html", caller, agreements=shown)
-
-
-@router.get("/agreements/{agreement_id}")
-async def agreement(
-    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
-) -> Response:
-    shown = await market.database.read(market.agreements.show, caller, agreement_id)
-    return page(request, "agreement.html", caller, agreement=shown)
-
-
-@router.get("/nodes")
-async def nodes(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    shown = await market.database.read(status.list_nodes, caller, None, market.clock())
-    waiting = await market.database.read(market.enrollments.list, caller, None)
-    return page(
-        request,
-        "nodes.html",
-        caller,
-        nodes=shown,
-        waiting=[each for each in waiting if each["state"] != "enrolled"],
-    )
-
-
 @router.get("/sign-in")
 async def sign_in_page(request: Request, next: str = "/") -> Response:
     return page(request, "sign_in.html", Caller(None), next=_local(next))

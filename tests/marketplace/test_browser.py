@@ -17,12 +17,14 @@ from tests.marketplace.world import Federation, eventually
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="chromium is not installed")
 
 
-def wallet(signer: Signer) -> chromium.Wallet:
+def wallet(signer: Signer, chain_id: int) -> chromium.Wallet:
     """A browser wallet whose owner agrees to everything; signs as others do, not with our code."""
 
     def answer(method: str, parameters: list[Any]) -> Any:
         account = Account.from_key(signer.secret)
         match method:
+            case "eth_chainId":
+                return hex(chain_id)
             case "eth_requestAccounts":
                 return [signer.address.lower()]
             case "personal_sign":
@@ -37,7 +39,9 @@ def wallet(signer: Signer) -> chromium.Wallet:
 
 
 def signed_in(federation: Federation, organization: str) -> Browser:
-    browser = Browser(wallet(federation.wallets[organization]))
+    browser = Browser(
+        wallet(federation.wallets[organization], federation.world.deployment.chain_id)
+    )
     browser.open(f"{federation.world.market_url}/sign-in?next=/agreements")
     browser.click("button[data-do=sign-in]:not([hidden])")
     browser.until("location.pathname === '/agreements' && document.readyState === 'complete'")

@@ -43,9 +43,11 @@ async def chain(tmp_path: Path) -> AsyncIterator[EmbeddedChain]:
 
 
 @pytest.fixture
-async def market(chain: EmbeddedChain, tmp_path: Path) -> AsyncIterator[Market]:
+async def market(chain: EmbeddedChain, tmp_path: Path, database_url: str) -> AsyncIterator[Market]:
     """A marketplace whose relayer and indexer move only when the test says so."""
-    opened = await Market.open(load(tmp_path / "market", rpc_url=chain.rpc_url))
+    opened = await Market.open(
+        load(tmp_path / "market", rpc_url=chain.rpc_url, database_url=database_url)
+    )
     yield opened
     await opened.close()
 

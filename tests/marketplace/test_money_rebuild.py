@@ -155,6 +155,7 @@ async def test_agreements_come_back_and_their_texts_from_those_who_have_them(
         text = drafted["document"]
 
         def lose(session: Session) -> None:
+            session.execute(sa.text("DELETE FROM admitted_agreements"))
             session.execute(sa.text("DELETE FROM parties"))
             session.execute(sa.text("DELETE FROM agreements"))
 

@@ -83,7 +83,7 @@ def test_pages_need_nothing_but_themselves(running: Federation) -> None:
     with browser(running.world, running.wallets["clinic-a"]) as owner:
         answer = owner.get(f"/runs/{running.run_id}")
         policy = answer.headers["content-security-policy"]
-        assert policy.startswith("default-src 'self';")
+        assert policy.startswith("default-src 'none'; script-src 'self';")
         assert "unsafe" not in policy
         assert not re.search(r"\sstyle=|\son[a-z]+=|<script>|<style", answer.text)
         for link in re.findall(r'(?:src|href)="([^"]+)"', answer.text):

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from marketplace.storage.changes import UNRECORDED
 from marketplace.storage.models.base import ADDRESS, HASH, TOKEN, Base
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -23,6 +24,7 @@ class Announcement(Base):
     """
 
     __tablename__ = "announcements"
+    __table_args__ = ({"info": UNRECORDED},)
 
     number: Mapped[int] = mapped_column(_NUMBER, primary_key=True)
     key: Mapped[str] = mapped_column(sa.String(240), unique=True)
@@ -60,6 +62,7 @@ class Delivery(Base):
     __table_args__ = (
         sa.UniqueConstraint("webhook_id", "announcement"),
         sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed')", name="state"),
+        {"info": UNRECORDED},
     )
 
     id: Mapped[str] = mapped_column(TOKEN, primary_key=True)

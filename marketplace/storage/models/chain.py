@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from marketplace.storage.changes import UNRECORDED
 from marketplace.storage.models.base import HASH, Base
 from marketplace.storage.types import Wei
 
@@ -19,6 +20,7 @@ class Cursor(Base):
     """How far the chain was read: `block` with this hash is the last one that was."""
 
     __tablename__ = "cursors"
+    __table_args__ = ({"info": UNRECORDED},)
 
     chain_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     block: Mapped[int]
@@ -29,7 +31,10 @@ class Event(Base):
     """One event of our contracts, as read from a confirmed block."""
 
     __tablename__ = "events"
-    __table_args__ = (sa.UniqueConstraint("chain_id", "block_hash", "log_index"),)
+    __table_args__ = (
+        sa.UniqueConstraint("chain_id", "block_hash", "log_index"),
+        {"info": UNRECORDED},
+    )
 
     # SQLite counts by itself only in a column of exactly this type.
     id: Mapped[int] = mapped_column(
@@ -50,6 +55,7 @@ class Round(Base):
     """A sealed round."""
 
     __tablename__ = "rounds"
+    __table_args__ = ({"info": UNRECORDED},)
 
     event_id: Mapped[int] = mapped_column(
         sa.ForeignKey("events.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -72,6 +78,7 @@ class Credit(Base):
     """What a round's settlement credited to one organization."""
 
     __tablename__ = "credits"
+    __table_args__ = ({"info": UNRECORDED},)
 
     event_id: Mapped[int] = mapped_column(
         sa.ForeignKey("events.id", ondelete="CASCADE"), primary_key=True, autoincrement=False

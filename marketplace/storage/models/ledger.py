@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from marketplace.storage.changes import UNRECORDED
 from marketplace.storage.models.base import HASH, Base
 from marketplace.storage.types import SignedWei
 
@@ -21,6 +22,7 @@ class Block(Base):
     """A block that holds events of ours, and when it was made."""
 
     __tablename__ = "blocks"
+    __table_args__ = ({"info": UNRECORDED},)
 
     chain_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -31,6 +33,7 @@ class RoundRow(Base):
     """What one organization measured of a round, under local metering."""
 
     __tablename__ = "round_rows"
+    __table_args__ = ({"info": UNRECORDED},)
 
     event_id: Mapped[int] = mapped_column(
         sa.ForeignKey("events.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -51,6 +54,7 @@ class LedgerEntry(Base):
     __tablename__ = "ledger_entries"
     __table_args__ = (
         sa.UniqueConstraint("chain_id", "block_hash", "log_index", "turn", "reversal"),
+        {"info": UNRECORDED},
     )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -68,6 +72,7 @@ class LedgerPosting(Base):
     """One account's part of an entry: received if positive, given if negative."""
 
     __tablename__ = "ledger_postings"
+    __table_args__ = ({"info": UNRECORDED},)
 
     # Checked when the transaction ends: postings come before the entry that closes them.
     entry: Mapped[int] = mapped_column(
@@ -83,6 +88,7 @@ class LedgerBalance(Base):
     """What the postings to an account come to: kept with them, so that nobody adds up years."""
 
     __tablename__ = "ledger_balances"
+    __table_args__ = ({"info": UNRECORDED},)
 
     account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
     balance_wei: Mapped[int] = mapped_column(SignedWei)

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from marketplace.storage.changes import UNRECORDED
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.operations import Operation
 
@@ -57,6 +58,18 @@ class Enrollment(Base):
     operation_id: Mapped[str | None] = mapped_column(sa.ForeignKey("operations.id"))
     created_s: Mapped[int]
     operation: Mapped[Operation | None] = relationship(lazy="joined")
+    rejection: Mapped[Rejection | None] = relationship(lazy="joined", viewonly=True)
+
+
+class Rejection(Base):
+    """An enrollment that its owner does not want."""
+
+    __tablename__ = "rejections"
+
+    enrollment_id: Mapped[str] = mapped_column(sa.ForeignKey("enrollments.id"), primary_key=True)
+    rejected_by: Mapped[str] = mapped_column(ADDRESS)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    created_s: Mapped[int]
 
 
 class Certificate(Base):
@@ -76,6 +89,7 @@ class NodeStatus(Base):
     """The last thing a node said about itself. Shown, never trusted for money."""
 
     __tablename__ = "node_status"
+    __table_args__ = ({"info": UNRECORDED},)  # said anew every minute
 
     spiffe_id: Mapped[str] = mapped_column(SPIFFE_ID, primary_key=True)
     received_s: Mapped[int]

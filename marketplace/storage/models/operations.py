@@ -42,5 +42,8 @@ class Operation(Base):
     error: Mapped[str | None] = mapped_column(sa.Text)
     hint: Mapped[str | None] = mapped_column(sa.Text)
     result: Mapped[dict[str, Any] | None]
+    retry_key: Mapped[str | None] = mapped_column(TOKEN, index=True)  # see `Retry`
+    claimed_by: Mapped[str | None] = mapped_column(sa.String(64))  # who works on it
+    claimed_until_s: Mapped[int | None]  # if nothing is heard of him
     created_s: Mapped[int]
     updated_s: Mapped[int]

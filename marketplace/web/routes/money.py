@@ -16,8 +16,13 @@ from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from metering.statement import to_csv
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["money"])
 _FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
+_SCHEMAS = {
+    "application/json": {"type": "object"},
+    "text/csv": {"type": "string"},
+    "application/pdf": {"type": "string", "format": "binary"},
+}
 _MOST_NUMBER = 2**63 - 1
 
 
@@ -29,7 +34,7 @@ class NewWebhook(BaseModel):
 @router.get(
     "/statements/{organization}",
     response_class=Response,
-    responses={200: {"content": {media: {} for media in _FORMS.values()}}},
+    responses={200: {"content": {media: {"schema": kind} for media, kind in _SCHEMAS.items()}}},
 )
 async def show_statement(
     organization: Label,

@@ -23,7 +23,9 @@ function ages() {
 function busy() {
   const focus = document.activeElement;
   const writing = focus && ["INPUT", "TEXTAREA", "SELECT"].includes(focus.tagName);
-  return writing || document.querySelector("button[aria-busy=true]") || String(getSelection()) !== "";
+  // What was filled in, or is shown only once, must not be swapped away.
+  const kept = document.querySelector("form[data-touched], [data-keep]");
+  return writing || kept || document.querySelector("button[aria-busy=true]") || String(getSelection()) !== "";
 }
 
 async function refresh() {
@@ -72,10 +74,25 @@ function listen() {
 
 ages();
 setInterval(ages, 1000);
-if (location.pathname !== "/sign-in") {
+// Visitors may see these two, and nothing that changes.
+if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
   listen();
   setInterval(catchUp, SETTLE_MS);
 }
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form");
+  if (form) form.dataset.touched = "";
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const label = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = label), 1500);
+});
 
 document.addEventListener("click", async (event) => {
   if (!event.target.closest("[data-do=sign-out]")) return;

@@ -1,9 +1,10 @@
 """Software leases: the marketplace's signed word that a node may run the software for a while.
 
 A lease is `<payload>.<signature>`, both base64url without padding. The payload is JSON in UTF-8:
-`{"v": 1, "id", "organization", "node": SPIFFE ID, "features": […], "issued", "expires"}`, times in
-unix seconds. The signature is Ed25519 over the ASCII bytes of the first part as it stands, so that
-nobody has to write JSON the same way twice. Nodes get the public key when they enroll.
+`{"v": 1, "id", "organization", "node": SPIFFE ID, "features": […], "issued", "expires", "grace"}`,
+times in unix seconds; `grace` is for how many seconds more it may be used while the marketplace
+cannot be reached. The signature is Ed25519 over the ASCII bytes of the first part as it stands, so
+that nobody has to write JSON the same way twice. Nodes get the public key when they enroll.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from contracts.keys import read_private, write_private
 from marketplace.errors import InvalidInput
 
 KEY_FILE = "lease.key"
-FEATURES = ("training",)
+TRAINING = "training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Lease:
     features: tuple[str, ...]
     issued_s: int
     expires_s: int
+    grace_s: int = 0
 
 
 class LeaseSigner:
@@ -58,6 +59,7 @@ class LeaseSigner:
             "features": list(lease.features),
             "issued": lease.issued_s,
             "expires": lease.expires_s,
+            "grace": lease.grace_s,
         }
         text = _encode(json.dumps(payload, separators=(",", ":")).encode())
         return f"{text}.{_encode(self._key.sign(text.encode('ascii')))}"
@@ -103,12 +105,8 @@ def verify(text: str, public_key: str) -> Lease:
         features=tuple(fields["features"]),
         issued_s=fields["issued"],
         expires_s=fields["expires"],
+        grace_s=fields["grace"],
     )
-
-
-def features_of(asked: Sequence[str] | None) -> tuple[str, ...]:
-    """The features that a lease is given: all there are, or those of them that were asked for."""
-    return FEATURES if asked is None else tuple(each for each in FEATURES if each in asked)
 
 
 def _encode(data: bytes) -> str:
