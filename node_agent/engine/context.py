@@ -72,7 +72,7 @@ class RoundContext:
         loss_e9 = self.last_loss_e9
         if sealed is not None:
             # Rows of local metering are each node's own, and decide nothing for all.
-            loss_e9 = 0 if self.terms.metering == METERING_LOCAL else sealed.loss_after
+            loss_e9 = 0 if self.local else sealed.loss_after
         return batches(self.terms.sync_frequency, self.initial_loss_e9, loss_e9)
 
     def creditable_wei(self, gain_e9: int) -> int:

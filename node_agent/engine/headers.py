@@ -32,23 +32,33 @@ def merged_sizes(schema: Schema, rule: Rule, latest_round: int) -> list[int]:
     padding hides most of that. So the size of a model is known before a byte of it is fetched. A
     run that continues another one starts from a model of any round: these sizes come last.
     """
-    state = {STATE: "0" * 64} if rule.state_schema else {}
-    return _sizes(schema, "merged", latest_round, state)
+    state = {STATE: "0" * 64}
+    own, other = (state, {}) if rule.state_schema else ({}, state)
+    return list(
+        dict.fromkeys(
+            [
+                *_sizes(schema, "merged", len(str(latest_round)), own),
+                *_sizes(schema, "merged", _MOST_DIGITS, own),
+                *_sizes(schema, "merged", _MOST_DIGITS, other),
+            ]
+        )
+    )
 
 
 def state_sizes(schema: Schema, rule: Rule, latest_round: int) -> list[int]:
     """The sizes in bytes that a state of the merge rule may have, likeliest first."""
     assert rule.state_schema is not None, "only rules that keep a state have files of it"
-    return _sizes(rule.state_schema(schema), STATE, latest_round, {})
+    return _sizes(rule.state_schema(schema), STATE, len(str(latest_round)), {})
 
 
-def _sizes(schema: Schema, kind: str, latest_round: int, more: Mapping[str, str]) -> list[int]:
+def _sizes(schema: Schema, kind: str, digits: int, more: Mapping[str, str]) -> list[int]:
+    """Of files of rounds of so many digits and fewer."""
     data = sum(spec.size for spec in schema.values())
     zero = "0x" + "0" * 64
+    rounds = (10 ** (count - 1) for count in range(digits, 0, -1))
     sizes = [
-        len(header.encode(schema, {**_metadata(kind, zero, 10 ** (digits - 1), zero), **more}))
-        + data
-        for digits in (*range(len(str(latest_round)), 0, -1), *range(1, _MOST_DIGITS + 1))
+        len(header.encode(schema, {**_metadata(kind, zero, number, zero), **more})) + data
+        for number in rounds
     ]
     return list(dict.fromkeys(sizes))
 

@@ -94,7 +94,8 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
             break
         if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= GAP_LIMIT:
             break
-    if metered and not by_gradient and merged.peers and evaluation.has_data:
+    measured = evaluation.has_data and isfinite(evaluation.loss_before - evaluation.loss_after)
+    if metered and not by_gradient and merged.peers and measured:
         started = loop.time()
 
         async def loss_at(path: Path) -> Evaluation:

@@ -14,7 +14,7 @@ TERMS = agreement().terms
 
 
 def test_terms_of_this_version_are_accepted() -> None:
-    for metering in (0, 1, 2):
+    for metering in (0, 1, 2, 3):
         check_terms(replace(TERMS, metering=metering))
     assert check_terms(replace(TERMS, merge_rule=3)).name == "geometric-median"
 
@@ -22,8 +22,8 @@ def test_terms_of_this_version_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"metering": 3}, "metering number 3"),
-        ({"topology": 1}, "topology number 1"),
+        ({"metering": 4}, "metering number 4"),
+        ({"topology": 2}, "topology number 2"),
     ],
 )
 def test_rules_of_a_later_version_are_refused_with_a_hint(
