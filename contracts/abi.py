@@ -173,6 +173,21 @@ def interface(name: str) -> Interface:
     return Interface(name, bytecode, constructor, functions, events, errors)
 
 
+def called(contract: str, data: bytes) -> tuple[str, tuple[Any, ...]] | None:
+    """Returns which function of a contract a transaction calls, and with what; None: none of its.
+
+    Raises:
+        MessageError: the arguments are not those of that function.
+    """
+    for function in interface(contract).functions.values():
+        if data[:4] == function.selector:
+            try:
+                return function.name, function.inputs.decode(data[4:])
+            except DecodingError as error:
+                raise MessageError(f"these are no arguments of {function.name}: {error}") from error
+    return None
+
+
 @functools.cache
 def all_errors() -> Mapping[bytes, tuple[str, Parameters]]:
     """The errors of all contracts: one may pass on what another that it called raised."""

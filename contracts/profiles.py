@@ -19,9 +19,9 @@ class Fees:
     tip_wei: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One kind of network.
+    """One kind of network. None is asked for `finalized` or `safe`, which some of them refuse.
 
     Attributes:
         name: as settings write it.
@@ -32,6 +32,8 @@ class Profile:
         receipt_poll_s: pause between two looks for a receipt.
         receipt_timeout_s: after which a transaction counts as lost or stuck.
         log_range: [blocks] asked for in one eth_getLogs.
+        post_stagger_s: between the turns of those who may all post the same: longer than a block
+            takes to come and to be seen, or the second one posts too, for nothing.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Profile:
     receipt_poll_s: float
     receipt_timeout_s: float
     log_range: int
+    post_stagger_s: float
 
     @property
     def middleware(self) -> list[Any]:
@@ -57,12 +60,53 @@ class Profile:
         return Fees(2 * base_wei + tip_wei, tip_wei)
 
 
-ANVIL: Final = Profile("anvil", ("anvil/",), 0, True, False, 0.01, 30.0, 10_000)
-# Kaia's Istanbul BFT: a block is final once it is there.
-ISTANBUL: Final = Profile("istanbul", ("klaytn/", "kaia/"), 0, True, False, 0.2, 60.0, 5_000)
-QBFT: Final = Profile("qbft", ("besu/",), 0, True, True, 0.2, 60.0, 5_000)
-# Two epochs of 32 slots.
-ETHEREUM: Final = Profile("ethereum", (), 64, False, False, 2.0, 300.0, 2_000)
+ANVIL: Final = Profile(
+    name="anvil",
+    clients=("anvil/",),
+    finality_depth=0,
+    gas_free=True,
+    proof_of_authority=False,
+    receipt_poll_s=0.01,
+    receipt_timeout_s=30.0,
+    log_range=10_000,
+    post_stagger_s=1.0,
+)
+# Kaia's Istanbul BFT: a block a second, final once it is there.
+ISTANBUL: Final = Profile(
+    name="istanbul",
+    clients=("klaytn/", "kaia/"),
+    finality_depth=0,
+    gas_free=True,
+    proof_of_authority=False,
+    receipt_poll_s=0.2,
+    receipt_timeout_s=60.0,
+    log_range=5_000,
+    post_stagger_s=2.5,
+)
+# Besu's QBFT, as consortia run it: a block in one to two seconds, final once it is there.
+QBFT: Final = Profile(
+    name="qbft",
+    clients=("besu/",),
+    finality_depth=0,
+    gas_free=True,
+    proof_of_authority=True,
+    receipt_poll_s=0.2,
+    receipt_timeout_s=60.0,
+    log_range=5_000,
+    post_stagger_s=5.0,
+)
+# Proof of stake, and whatever else there is: slots of 12 s, two epochs of 32 of them.
+ETHEREUM: Final = Profile(
+    name="ethereum",
+    clients=(),
+    finality_depth=64,
+    gas_free=False,
+    proof_of_authority=False,
+    receipt_poll_s=2.0,
+    receipt_timeout_s=300.0,
+    log_range=2_000,
+    post_stagger_s=30.0,
+)
 
 PROFILES: Final = {each.name: each for each in (ANVIL, ISTANBUL, QBFT, ETHEREUM)}
 

@@ -19,12 +19,22 @@ class Caller:
     Attributes:
         wallet: the address that signed in; None for a visitor.
         is_admin: sees everything, may draft for others.
-        sees_all: may read everything without being anybody (a public dashboard).
+        sees_all: may read whatever the pages show: an auditor of the marketplace, or anybody at
+            a public dashboard.
+        is_auditor: an auditor of the marketplace: sees what admins see.
+        operates_for: wallets of organizations whose nodes the caller runs.
+        audits_for: wallets of organizations whose eyes the caller is; empty in a request that
+            changes something.
+        program: id of the token by which a program acts for the wallet; empty for a person.
     """
 
     wallet: str | None
     is_admin: bool = False
     sees_all: bool = False
+    is_auditor: bool = False
+    operates_for: frozenset[str] = frozenset()
+    audits_for: frozenset[str] = frozenset()
+    program: str = ""
 
     @property
     def signed_in(self) -> str:
@@ -37,6 +47,26 @@ class Caller:
             raise SignInRequired("sign in first", hint="swarm-market sign-in, or the sign-in page")
         return self.wallet
 
+    @property
+    def wallets(self) -> frozenset[str]:
+        """The wallets whose agreements the caller sees.
+
+        Raises:
+            SignInRequired: a visitor.
+        """
+        return frozenset({self.signed_in}) | self.operates_for | self.audits_for
+
+    @property
+    def role(self) -> str:
+        """admin, auditor, operator, owner or visitor: what a page greets the caller as."""
+        if self.wallet is None:
+            return "visitor"
+        if self.is_admin:
+            return "admin"
+        if self.audits_for or self.is_auditor:
+            return "auditor"
+        return "operator" if self.operates_for else "owner"
+
 
 def visible(
     caller: Caller, agreement_id: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
@@ -48,7 +78,7 @@ def visible(
     """
     if caller.is_admin or caller.sees_all:
         return sa.true()
-    mine = sa.select(Party.agreement_id).where(Party.wallet == caller.signed_in)
+    mine = sa.select(Party.agreement_id).where(Party.wallet.in_(caller.wallets))
     return agreement_id.in_(mine)
 
 
@@ -79,11 +109,17 @@ def party_of(agreement: Agreement, matches: Callable[[Party], bool], who: str) -
     return found
 
 
-def must_speak_for(caller: Caller, party: Party) -> None:
+def must_speak_for(caller: Caller, party: Party, *, operators: bool = False) -> None:
     """Refuses a caller who is neither the party nor an admin.
+
+    Args:
+        caller: who asks.
+        party: on whose behalf.
+        operators: whether those who run the party's nodes may, too.
 
     Raises:
         NotAllowed: speaks for another party, or for none.
     """
-    if not caller.is_admin and caller.signed_in != party.wallet:
+    speaks = caller.signed_in == party.wallet or caller.is_admin
+    if not speaks and not (operators and party.wallet in caller.operates_for):
         raise NotAllowed(f"only the wallet of {party.organization} may do this")

@@ -28,11 +28,14 @@ from contracts.messages import (
 )
 from contracts.personal import personal_digest
 from marketplace import errors
+from marketplace.client_consortia import Drafts, Governance
 from marketplace.errors import MarketError, NotFound, Unavailable, Waiting, WrongSignature
 
 Fields = dict[str, Any]
 _REQUEST_LIFETIME_S = 3_600
 _POLL_S = 0.2
+_DAY_S = 86_400
+_TRIES = 2
 _ERRORS: dict[str, type[MarketError]] = {
     kind.code: kind
     for kind in vars(errors).values()
@@ -48,6 +51,7 @@ class MarketClient:
         signer: the wallet to sign in and to sign with.
         verify: certificates to trust, as httpx takes it.
         timeout_s: for each request.
+        token: of a program, instead of a wallet.
     """
 
     def __init__(
@@ -57,10 +61,12 @@ class MarketClient:
         *,
         verify: bool | str = True,
         timeout_s: float = 30.0,
+        token: str | None = None,
     ) -> None:
         self._http = httpx.Client(base_url=url, verify=verify, timeout=timeout_s, trust_env=False)
         self._signer = signer
-        self._token: str | None = None
+        self._next = ""
+        self._token = token
 
     def __enter__(self) -> Self:
         return self
@@ -74,14 +80,31 @@ class MarketClient:
         self._http.close()
 
     @property
+    def drafts(self) -> Drafts:
+        """Templates, drafts, invitations."""
+        return Drafts(self)
+
+    @property
+    def governance(self) -> Governance:
+        """Amendments, motions, what a party does alone, admissions."""
+        return Governance(self)
+
+    @property
     def wallet(self) -> Signer:
         """The wallet. Raises SignInRequired if the client has none."""
         if self._signer is None:
             raise errors.SignInRequired("this needs a wallet", hint="name one with --wallet")
         return self._signer
 
-    def request(self, method: str, path: str, body: Fields | None = None) -> Any:
+    def request(self, method: str, path: str, body: Fields | None = None, *, key: str = "") -> Any:
         """One request; signs in first if there is a wallet.
+
+        Args:
+            method: GET, POST, …
+            path: below the marketplace's URL.
+            body: what goes as JSON.
+            key: by which a repeated request is known for the same (Idempotency-Key). A change has
+                one of its own anyway, by which it is repeated when the connection breaks.
 
         Raises:
             MarketError: the problem that the marketplace reported, as the kind that it is.
@@ -89,7 +112,11 @@ class MarketClient:
         """
         if self._signer is not None and self._token is None:
             self._token = self.sign_in()["token"]
-        return self._send(method, path, body)
+        return self._send(method, path, body, key)
+
+    def many(self, path: str) -> list[Fields]:
+        """A whole list, piece by piece."""
+        return self._many(path)
 
     def sign_in(self) -> Fields:
         """Opens a session: `token`, `expires`.
@@ -175,6 +202,9 @@ class MarketClient:
         path = f"/api/enrollments/{enrollment['id']}/approval"
         return self._one("POST", path, {"signature": _hex(signature)})
 
+    def reject(self, enrollment_id: str, reason: str = "") -> Fields:
+        return self._one("POST", f"/api/enrollments/{enrollment_id}/rejection", {"reason": reason})
+
     def nodes(self, agreement_id: str | None = None) -> list[Fields]:
         return self._many("/api/nodes" + _query(agreement_id))
 
@@ -219,6 +249,16 @@ class MarketClient:
     def rounds(self, run_id: str) -> list[Fields]:
         return self._many(f"/api/runs/{run_id}/rounds")
 
+    def write_note(self, run_id: str, note: Fields) -> Fields:
+        """Replaces what is written about a run; see `marketplace.runs.notes.Note`."""
+        found: Fields = self.request("PUT", f"/api/runs/{run_id}/note", note)
+        return found
+
+    def compare(self, run_ids: list[str]) -> Fields:
+        chosen = "&".join(f"run={each}" for each in run_ids)
+        found: Fields = self.request("GET", f"/api/runs/comparison?{chosen}")
+        return found
+
     def earnings(self, run_id: str) -> Fields:
         return self._one("GET", f"/api/runs/{run_id}/earnings")
 
@@ -248,6 +288,18 @@ class MarketClient:
         operation: Fields = answer["operation"]
         return operation
 
+    def statement(self, organization: str, period: str = "all", form: str = "json") -> bytes:
+        """An organization's statement: signed JSON, CSV or PDF, as a file has it."""
+        if self._signer is not None and self._token is None:
+            self._token = self.sign_in()["token"]
+        query = httpx.QueryParams({"period": period, "form": form})
+        return self._ask("GET", f"/api/statements/{organization}?{query}", None).content
+
+    def announcements(self, after: int = 0, agreement: str = "") -> Fields:
+        """What happened since: `items`, and `next` to go on from."""
+        query = {"after": str(after)} | ({"agreement": agreement} if agreement else {})
+        return self._one("GET", f"/api/announcements?{httpx.QueryParams(query)}")
+
     def operation(self, operation_id: str) -> Fields:
         return self._one("GET", f"/api/operations/{operation_id}")
 
@@ -273,26 +325,80 @@ class MarketClient:
             # The marketplace offers no stream of operations; a block takes about as long.
             time.sleep(_POLL_S)
 
+    # Leases, roles, tokens
+
+    def set_seats(self, organization: str, feature: str, count: int, days: int | None) -> Fields:
+        until_s = None if days is None else int(time.time()) + days * _DAY_S
+        body = {"organization": organization, "feature": feature, "seats": count}
+        return self._one("PUT", "/api/seats", body | {"until_s": until_s})
+
+    def export_lease(self, spiffe_id: str, features: list[str], days: int) -> Fields:
+        body = {"spiffe_id": spiffe_id, "features": features, "days": days}
+        return self._one("POST", "/api/leases", body)
+
+    def end_lease(self, lease_id: str) -> Fields:
+        return self._one("POST", f"/api/leases/{lease_id}/end")
+
+    def appoint(self, wallet: str, role: str) -> Fields:
+        return self._one("PUT", f"/api/members/{wallet}", {"role": role})
+
+    def dismiss(self, wallet: str) -> None:
+        self.request("DELETE", f"/api/members/{wallet}")
+
+    def new_token(self, name: str, scopes: list[str], days: int) -> Fields:
+        return self._one("POST", "/api/tokens", {"name": name, "scopes": scopes, "days": days})
+
+    def revoke_token(self, token_id: str) -> Fields:
+        return self._one("DELETE", f"/api/tokens/{token_id}")
+
+    def trail(self, after: int = 0) -> list[Fields]:
+        """The audit trail from after an entry on."""
+        found: list[Fields] = []
+        while piece := self.request("GET", f"/api/trail?limit=1000&after={after}"):
+            found, after = found + piece, piece[-1]["number"]
+        return found
+
     def _one(self, method: str, path: str, body: Fields | None = None) -> Fields:
         found: Fields = self.request(method, path, body)
         return found
 
     def _many(self, path: str) -> list[Fields]:
         found: list[Fields] = self.request("GET", path)
+        # In pieces: each names the next one.
+        while following := self._next:
+            found += self._send("GET", following, None)
         return found
 
-    def _send(self, method: str, path: str, body: Fields | None) -> Any:
+    def _send(self, method: str, path: str, body: Fields | None, key: str = "") -> Any:
+        answer = self._ask(method, path, body, key)
+        self._next = answer.links.get("next", {}).get("url", "")
+        return answer.json() if answer.content else None
+
+    def _ask(self, method: str, path: str, body: Fields | None, key: str = "") -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        try:
-            answer = self._http.request(method, path, json=body, headers=headers)
-        except httpx.TransportError as error:
-            raise Unavailable(
-                f"no marketplace answers at {self._http.base_url}: {error}",
-                hint="is `swarm-market serve` running, and the URL right?",
-            ) from error
-        if answer.is_success:
-            return answer.json() if answer.content else None
-        raise _problem(answer)
+        if method != "GET":
+            headers["Idempotency-Key"] = key or secrets.token_hex(16)
+        answer = self._exchange(method, path, body, headers)
+        if not answer.is_success:
+            raise _problem(answer)
+        return answer
+
+    def _exchange(
+        self, method: str, path: str, body: Fields | None, headers: dict[str, str]
+    ) -> httpx.Response:
+        for attempt in range(_TRIES):
+            try:
+                return self._http.request(method, path, json=body, headers=headers)
+            except httpx.ConnectError as error:
+                raise Unavailable(
+                    f"no marketplace answers at {self._http.base_url}: {error}",
+                    hint="is `swarm-market serve` running, and the URL right?",
+                ) from error
+            except httpx.TransportError as error:
+                # Whether it was done is not known; with the same key it is done once at most.
+                if attempt == _TRIES - 1:
+                    raise Unavailable(f"{self._http.base_url} broke off: {error}") from error
+        raise AssertionError("unreachable")
 
     def _domain(self, contract: str) -> Domain:
         deployment = self.deployment()

@@ -83,6 +83,21 @@ class Conflict(MarketError):
     exit_code = 9
 
 
+class TooMany(MarketError):
+    """The caller asks for more than his share."""
+
+    status = 429
+    code = "too-many"
+    exit_code = 20
+
+
+class Tampered(MarketError):
+    """Records are not what they were."""
+
+    code = "tampered"
+    exit_code = 21
+
+
 class ChainRefusal(MarketError):
     """A contract refused what was posted to it."""
 
@@ -105,3 +120,11 @@ class Waiting(MarketError):
     status = 504
     code = "waiting"
     exit_code = 12
+
+
+class DoesNotAgree(MarketError):
+    """Books, a statement or an index say something else than the chain."""
+
+    status = 409
+    code = "does-not-agree"
+    exit_code = 13

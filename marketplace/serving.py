@@ -11,18 +11,39 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from marketplace.agents import routes as agent_routes
 from marketplace.agents.tls import PeerCertificateProtocol
-from marketplace.app import Market
+from marketplace.app import INDEXING, Market
 from marketplace.errors import SettingsError
 from marketplace.settings import Settings
-from marketplace.web import pages, problems
+from marketplace.storage.alone import alone
+from marketplace.web import (
+    agreement_pages,
+    description,
+    draft_pages,
+    homes,
+    live,
+    pages,
+    problems,
+)
+from marketplace.web.limits import LimitRates
 from marketplace.web.middleware import LimitBodies, SecurityHeaders
 from marketplace.web.patience import PatientProtocol
-from marketplace.web.routes import agreements, nodes, runs, sessions
+from marketplace.web.repeats import Repeats
+from marketplace.web.routes import (
+    agreements,
+    drafts,
+    governance,
+    leases,
+    money,
+    nodes,
+    programs,
+    runs,
+    sessions,
+)
 
 _LOG = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "web" / "static"
@@ -37,12 +58,27 @@ def web_app(market: Market) -> FastAPI:
         docs_url=None,  # would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        responses=problems.DESCRIBED,
+        dependencies=[Depends(description.known_parameters)],
+        generate_unique_id_function=description.name_of,
+        description=description.TEXT,
     )
+    description.complete(app)
     app.state.market = market
+    app.state.stopping = lambda: False
+    settings = market.settings
+    # The last one added is the first one asked.
+    app.add_middleware(Repeats, market=market)
     app.add_middleware(LimitBodies)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(
+        LimitRates,
+        per_minute=settings.requests_per_minute,
+        sign_ins_per_minute=settings.sign_ins_per_minute,
+    )
+    app.add_middleware(SecurityHeaders, https=settings.public_web_url.startswith("https:"))
     problems.install(app, pages.error_page)
-    for module in (sessions, agreements, nodes, runs, pages):
+    apis = (sessions, programs, drafts, governance, agreements, nodes, runs, leases, money)
+    for module in (*apis, homes, draft_pages, agreement_pages, pages, live):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app
@@ -53,6 +89,12 @@ def agent_app(market: Market) -> FastAPI:
     app = FastAPI(title="Agents", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.market = market
     app.add_middleware(LimitBodies)
+    # A node says little; a site's nodes may share an address.
+    app.add_middleware(
+        LimitRates,
+        per_minute=market.settings.requests_per_minute,
+        sign_ins_per_minute=market.settings.requests_per_minute,
+    )
     problems.install(app)
     app.include_router(agent_routes.router)
     return app
@@ -68,6 +110,7 @@ async def serve(settings: Settings) -> None:
     with (
         _listening(settings.web_host, settings.web_port) as web,
         _listening(settings.agent_host, settings.agent_port) as agents,
+        alone(settings.database),
     ):
         market = await Market.open(settings)
         try:
@@ -97,8 +140,17 @@ async def _run(market: Market, listeners: Mapping[socket.socket, _Server]) -> No
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, servers)
     background = [
-        asyncio.create_task(market.indexer.run(), name="indexer"),
-        asyncio.create_task(market.relayer.run(), name="relayer"),
+        asyncio.create_task(market.duties.keep(INDEXING, market.indexer.run), name="indexer"),
+        asyncio.create_task(
+            market.duties.keep(f"posting with {market.relayer.address}", market.post),
+            name="relayer",
+        ),
+        asyncio.create_task(
+            market.duties.keep("telling webhooks", market.webhooks.run), name="webhooks"
+        ),
+        asyncio.create_task(
+            market.duties.keep("following agreements", market.follower.run), name="follower"
+        ),
         asyncio.create_task(market.tls.keep_fresh(), name="certificate"),
     ]
     serving = [
@@ -137,10 +189,12 @@ def _stop(servers: list[_Server]) -> None:
 def _web_server(market: Market) -> _Server:
     settings = market.settings
     certificate, key = settings.web_tls_certificate, settings.web_tls_key
-    return _Server(
+    app = web_app(market)
+    server = _Server(
         uvicorn.Config(
-            web_app(market),
+            app,
             http=PatientProtocol,
+            forwarded_allow_ips=settings.proxy_addresses,
             ssl_certfile=certificate and settings.path(certificate),
             ssl_keyfile=key and settings.path(key),
             log_config=None,
@@ -149,6 +203,8 @@ def _web_server(market: Market) -> _Server:
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
+    app.state.stopping = lambda: server.should_exit
+    return server
 
 
 def _agent_server(market: Market) -> _Server:
@@ -156,6 +212,7 @@ def _agent_server(market: Market) -> _Server:
         uvicorn.Config(
             agent_app(market),
             http=PeerCertificateProtocol,
+            proxy_headers=False,
             ssl_context_factory=lambda _config, _default: market.tls.context,
             log_config=None,
             access_log=False,

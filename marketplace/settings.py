@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -58,11 +58,43 @@ class Settings(BaseSettings):
     )
     svid_hours: int = Field(default=72, ge=1, le=720)
     lease_hours: int = Field(default=72, ge=1, le=8784)
+    lease_grace_hours: int = Field(
+        default=24, ge=0, le=720, description="a lease that is over still serves offline so long"
+    )
+    lease_file_days: int = Field(
+        default=30, ge=1, le=366, description="a lease that is exported may last so long"
+    )
+    lease_seats: int = Field(
+        default=64, ge=0, description="nodes of an organization, unless an admin says otherwise"
+    )
     token_hours: int = Field(default=24, ge=1, le=720)
     session_hours: int = Field(default=8, ge=1, le=168)
 
     admin_wallets: list[str] = Field(
         default_factory=list, description="may draft and see everything"
+    )
+    admission: Literal["admin", "open"] = Field(
+        default="admin",
+        description="whose agreements are posted: those that admins draft, begin or admit; or all",
+    )
+    templates: Path = Field(
+        default=Path("templates"), description="folder of agreement templates of your own"
+    )
+    invitation_hours: int = Field(default=168, ge=1, le=2160)
+    auditor_wallets: list[str] = Field(
+        default_factory=list, description="may read everything, and change nothing"
+    )
+    anchor_hours: int = Field(
+        default=24, ge=0, le=8784, description="between two anchors of the trail; 0: none"
+    )
+    requests_per_minute: int = Field(
+        default=1_200, ge=1, description="of one caller; ten times as many from one address"
+    )
+    sign_ins_per_minute: int = Field(
+        default=300, ge=1, description="steps of signing in (two each), from one address"
+    )
+    proxy_addresses: list[str] = Field(
+        default_factory=list, description="proxies whose X-Forwarded-For is believed"
     )
     public_dashboard: bool = Field(
         default=False, description="anyone who can reach the pages may read them without signing in"
@@ -70,6 +102,27 @@ class Settings(BaseSettings):
     first_block: int = Field(default=0, ge=0, description="the block to read events from")
     index_interval_ms: int = Field(default=500, ge=50, description="between two looks at the chain")
     post_interval_ms: int = Field(default=200, ge=20, description="between two looks at the outbox")
+
+    announce_budget_percent: int = Field(
+        default=10, ge=0, le=100, description="of a pool: say that it runs low when this is left"
+    )
+    announce_rounds: int = Field(default=3, ge=0, description="say that a run ends: rounds left")
+    announce_hours: int = Field(
+        default=72, ge=0, le=8784, description="say that a run ends: hours of its agreement left"
+    )
+    webhooks_may_reach_private_networks: bool = Field(
+        default=False,
+        description="webhooks may go to addresses inside this network, and over plain HTTP: "
+        "whoever may sign in can then make this machine send requests there",
+    )
+
+    reference_currency: str = Field(
+        default="", description="code of a currency to show beside amounts; nothing is paid by it"
+    )
+    reference_price: str = Field(default="", description="of one token in it: a decimal number")
+    reference_label: str = Field(
+        default="", description="where that price is from, and as of when; printed with it"
+    )
 
     def path(self, name: Path | str) -> Path:
         """A path, relative to the folder unless it is absolute."""

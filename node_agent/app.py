@@ -6,19 +6,24 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Any
 
 from contracts import Contracts
 from contracts.chain import Chain
 from contracts.deployment import Deployment
+from contracts.errors import ChainError
 from contracts.keys import load_key
 from contracts.messages import Terms
 from node_agent import lease
 from node_agent.config import Settings
+from node_agent.engine.archive import Archive, keep_rounds_of
 from node_agent.engine.chain import Members, RunChain
 from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
+from node_agent.engine.presence import SignsOfLife
 from node_agent.engine.report import Reports
+from node_agent.engine.rhythm import adapts, first_batches
 from node_agent.engine.store import Store
 from node_agent.errors import ConfigError, MarketplaceError, ParameterError, TrainingSocketError
 from node_agent.identity.binding import NodeIdentity
@@ -26,7 +31,6 @@ from node_agent.identity.choose import source_for
 from node_agent.identity.source import IdentitySource
 from node_agent.identity.svid import Svid
 from node_agent.joining import (
-    MERGE_METHODS,
     METERING,
     check_files,
     check_lease,
@@ -36,10 +40,19 @@ from node_agent.joining import (
 )
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
+from node_agent.merge.rules import E6, Rule
+from node_agent.models.keeping import keep
+from node_agent.models.library import Library
+from node_agent.operations.metrics import Metrics
+from node_agent.operations.storage import ARCHIVE, EXCHANGE, MODELS, make_room
+from node_agent.operations.troubles import remembered
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
+from node_agent.peers.lines import Exchange
+from node_agent.peers.outbound import Outbound
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
+from node_agent.proofs import Proofs
 from node_agent.trainer import PROTOCOL, Trainer
 from node_agent.usage.energy import Energy
 from node_agent.usage.meter import Meter
@@ -47,6 +60,7 @@ from node_agent.usage.reports import UsageReports
 
 log = logging.getLogger(__name__)
 
+_ASK_CHAIN_AGAIN_S = 5.0
 _HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
 
 
@@ -57,6 +71,7 @@ async def run_agent(settings: Settings) -> None:
     Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
     """
     async with AsyncExitStack() as stack:
+        troubles = stack.enter_context(remembered())
         journal = Journal(settings.folder / "journal.sqlite3")
         stack.callback(journal.close)
         signer = load_key(settings.node_key)
@@ -75,37 +90,55 @@ async def run_agent(settings: Settings) -> None:
         registration = await find_registration(contracts, settings, signer.address)
         check_lease(settings, journal, run_id)
         terms = await contracts.training.terms(run_id)
-        check_terms(terms)
-        store = Store(settings.folder / "exchange" / run_id.hex()[:16])
+        rule = check_terms(terms)
+        short = run_id.hex()[:16]
+        archive = await _archive(settings, contracts, short)
+        store = Store(settings.folder / EXCHANGE / short, archive)
+        quota_bytes = round(settings.quota_gb * 1e9)
+        await asyncio.to_thread(make_room, settings.folder, quota_bytes, short)
         await asyncio.to_thread(store.sweep)
-        schema = await asyncio.to_thread(check_files, settings, terms, store)
+        run = await contracts.training.run(run_id)
+        start_root, name = run.initial_root, run.name
+        schema = await asyncio.to_thread(check_files, settings, terms, start_root, store)
 
         identity = NodeIdentity(source, signer)
         agreement = bytes.fromhex(settings.agreement[2:])
         directory = Members(agreement, contracts.domains.consortium)
-        run_chain = RunChain(contracts, run_id, signer, directory)
+        run_chain = RunChain(contracts, run_id, signer, directory, journal)
         traffic = Traffic()
-        client = PeerClient(identity, directory, traffic)
+        lines = Exchange()
+        client = PeerClient(identity, directory, traffic, lines)
+        client.detours = not settings.reachable
         stack.push_async_callback(client.close)
         energy = Energy()
         meter = Meter(settings.folder / "usage.sqlite3", "0x" + run_id.hex(), traffic, energy)
         stack.callback(meter.close)
         usage = UsageReports("0x" + run_id.hex(), settings.spiffe_id, signer, journal, meter)
         engine: Engine | None = None
+        outbound: Outbound | None = None
 
         def status() -> Mapping[str, Any]:
+            about: dict[str, Any] = {
+                "version": version("swarm-marketplace"),
+                "svid_expires_s": int(source.current().not_after_s),
+                "troubles": troubles.recent(),
+            }
             if engine is None:
-                return {"state": "starting", "node": settings.spiffe_id}
-            return {**engine.status(), "usage": usage.status()}
+                return {"state": "starting", "node": settings.spiffe_id, **about}
+            about["inbound"] = settings.reachable
+            about["lines"] = outbound.connected if outbound else []
+            if presence.status:
+                about["suspected"] = presence.status
+            return {**engine.status(), "usage": usage.status(), **about}
 
-        name = (await contracts.training.run(run_id)).name
         trainer = Trainer(
             settings.socket,
-            welcome=lambda: _welcome(settings, run_id, name, terms, status()),
+            welcome=lambda: _welcome(settings, run_id, name, terms, rule, status()),
             admit=lambda message: _admit(message, schema),
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
             trained=meter.trained,
+            pause=lambda paused: node.pause(paused),
         )
         node = Node(
             registration=registration,
@@ -119,28 +152,78 @@ async def run_agent(settings: Settings) -> None:
             reports=Reports(settings.folder / "rounds.jsonl"),
             meter=meter,
             schema=schema,
+            rule=rule,
             traffic=traffic,
             message_timeout_s=settings.message_timeout_s,
             transfer_timeout_s=settings.transfer_timeout_s,
             ready_timeout_s=settings.ready_timeout_s,
+            ready_organizations=settings.ready_organizations,
+            inbound=settings.reachable,
+            proofs=Proofs(settings.folder, contracts.training.address),
         )
+        presence = SignsOfLife(contracts, agreement, registration, signer)
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
-        server = PeerServer(
-            identity, directory, engine, settings.listen_host, settings.listen_port, traffic
-        )
-        await stack.enter_async_context(_serving(server.start, server.stop))
+        # Who accepts nothing from outside still listens: for what comes over its own lines.
+        at = (settings.listen_host, settings.listen_port)
+        host, port = at if settings.reachable else ("127.0.0.1", 0)
+        server = PeerServer(identity, directory, engine, host, port, traffic, lines)
+        stack.push_async_callback(server.stop)
+        port = await server.start()
+        if not settings.reachable:
+            outbound = Outbound(client, directory.peers, settings.spiffe_id, port)
         await stack.enter_async_context(_serving(trainer.start, trainer.stop))
+        if settings.metrics_listen:
+            metrics = Metrics(
+                settings.metrics_listen,
+                status,
+                traffic,
+                lambda: source.current().not_after_s,
+                settings.folder,
+            )
+            await stack.enter_async_context(_serving(metrics.start, metrics.stop))
         log.info("%s takes part in %s as number %d.", settings.spiffe_id, name, registration)
         async with asyncio.TaskGroup() as group:
-            group.create_task(engine.run())
+            group.create_task(_take_part(engine, node, terms, settings))
             group.create_task(energy.keep_reading())
+            group.create_task(presence.watch())
+            if outbound:
+                group.create_task(outbound.run())
             if market:
                 group.create_task(_report(market, status, usage))
                 group.create_task(
                     lease.keep_fresh(settings.lease, settings.lease_key, market.lease)
                 )
             await asyncio.Event().wait()
+
+
+async def _archive(settings: Settings, contracts: Contracts, run: str) -> Archive:
+    """Where past rounds' files go, and for how long: as long as the agreement lets them matter."""
+    agreement = bytes.fromhex(settings.agreement[2:])
+    keep_s = (await contracts.consortium.bylaws(agreement)).dispute_time
+    keep_bytes = round(settings.archive_gb * 1e9)
+    folder = settings.folder / ARCHIVE
+    await asyncio.to_thread(keep_rounds_of, folder, keep_s, keep_bytes)
+    return Archive(folder / run, keep_s, keep_bytes)
+
+
+async def _take_part(engine: Engine, node: Node, terms: Terms, settings: Settings) -> None:
+    """Play the run to its end, and keep its model."""
+    over = await engine.run()
+    merged = await node.model(over, over.merged_root)
+    chain, library = node.chain, Library(settings.folder / MODELS)
+    while True:
+        try:
+            await keep(
+                library, chain.contracts, settings.spiffe_id, chain.run_id, terms, over, merged
+            )
+            return
+        except ChainError as error:
+            log.warning("The model is kept once the chain answers: %s", error)
+            await asyncio.sleep(_ASK_CHAIN_AGAIN_S)  # it sends no word when it is back
+        except OSError as error:
+            log.error("The model cannot be kept, its file stays at %s: %s", merged, error)
+            return
 
 
 @asynccontextmanager
@@ -153,7 +236,12 @@ async def _serving(start: Callable[[], Any], stop: Callable[[], Any]) -> AsyncIt
 
 
 def _welcome(
-    settings: Settings, run_id: bytes, name: str, terms: Terms, status: Mapping[str, Any]
+    settings: Settings,
+    run_id: bytes,
+    name: str,
+    terms: Terms,
+    rule: Rule,
+    status: Mapping[str, Any],
 ) -> dict[str, Any]:
     return {
         "do": "welcome",
@@ -163,13 +251,15 @@ def _welcome(
         "round": status.get("round"),
         "terms": {
             "minPeers": terms.min_peers,
-            "syncFrequency": terms.sync_frequency,
+            "syncFrequency": first_batches(terms.sync_frequency),
+            "adaptiveSync": adapts(terms.sync_frequency),
             "maxRounds": terms.max_rounds,
-            "mergeMethod": MERGE_METHODS[terms.merge_rule],
+            "mergeMethod": rule.name,
+            "mergeParameter": (terms.merge_parameter or rule.default_e6) / E6,
             "metering": METERING[terms.metering],
         },
         "validation": str(settings.validation) if settings.validation else None,
-        "directory": str(settings.folder / "exchange"),
+        "directory": str(settings.folder / EXCHANGE),
     }
 
 

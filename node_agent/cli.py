@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from node_agent import health
-from node_agent.errors import CHAIN_EXIT_CODE, ConfigError, IdentityError, NodeError
+from node_agent.commands import lease, logs, models, part
+from node_agent.commands.options import ConfigOption, JsonOption
+from node_agent.errors import CHAIN_EXIT_CODE, IdentityError, NodeError
 
 if TYPE_CHECKING:
     from node_agent.config import Settings
@@ -27,33 +29,41 @@ app = typer.Typer(
     epilog="Example: swarm-node enroll --token TOKEN --url https://clinic-a.example:7443 "
     "&& swarm-node validate && swarm-node run",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="agent.toml, or the folder that holds it. Default: $SWARM_NODE_CONFIG, or here.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+logs.add_to(app)
+models.add_to(app)
+app.add_typer(lease.app, name="lease")
+part.add_to(app)
 
 
 @app.command(epilog="Example: swarm-node run --config /var/lib/swarm")
 def run(config: ConfigOption = None) -> None:
     """Run the agent until it is told to stop, or the run is over."""
-    settings = _settings(config)
+    settings = _settings(config, keep_log=True)
     import uvloop
 
     from node_agent.app import run_agent
     from node_agent.stop import until_told
 
     uvloop.run(until_told(run_agent(settings)))
+
+
+@app.command(
+    name="exec",
+    context_settings={"allow_interspersed_args": False},
+    epilog="Example: swarm-node exec --config /var/lib/swarm -- python train.py",
+)
+def execute(
+    program: Annotated[list[str], typer.Argument(help="The training program and its arguments.")],
+    config: ConfigOption = None,
+) -> None:
+    """Start a training program that finds the agent, also one written for HPE Swarm Learning."""
+    from node_agent.exec import run_program
+
+    run_program(program, config)
 
 
 @app.command(epilog="Example: swarm-node validate --config /var/lib/swarm")
@@ -149,7 +159,10 @@ def enroll(
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(help="Where peers reach this node, https://host:port.", show_default=False),
+        typer.Option(
+            help='Where peers reach this node, https://host:port; "" if nothing is let in.',
+            show_default=False,
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where the agent keeps its state.")] = Path("."),
     listen: Annotated[str, typer.Option(help="Address and port to listen on.")] = "0.0.0.0:7443",
@@ -157,12 +170,12 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Enroll this node with a token; run it again if it was interrupted, or the SVID expired."""
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise ConfigError(f"--listen {listen} is not an address and a port, like 0.0.0.0:7443")
     import asyncio
 
     from node_agent import enroll as enrollment
+    from node_agent.operations.listen import address
+
+    host, port = address(listen)
 
     if token == "-":
         token = sys.stdin.readline().strip()
@@ -171,8 +184,8 @@ def enroll(
             folder,
             token,
             url,
-            listen_host=host.strip("[]"),
-            listen_port=int(port),
+            listen_host=host,
+            listen_port=port,
             may_lead=lead,
         )
     )
@@ -234,12 +247,12 @@ def _exit_code(error: BaseException) -> int | None:
     return CHAIN_EXIT_CODE if isinstance(error, ChainError) else None
 
 
-def _settings(config: Path | None) -> Settings:
+def _settings(config: Path | None, *, keep_log: bool = False) -> Settings:
     from node_agent import config as settings
-    from node_agent import logs
+    from node_agent.logs import configure
 
     loaded = settings.load(config)
-    logs.configure(loaded.log_format, loaded.log_level)
+    configure(loaded.log_format, loaded.log_level, loaded.folder if keep_log else None)
     return loaded
 
 

@@ -53,6 +53,12 @@ def https_url(url: str) -> str:
     return str(parsed.origin())
 
 
+def node_url(url: str) -> str:
+    """Where peers reach a node; nothing where they cannot. Raises ValueError."""
+    return https_url(url) if url else ""
+
+
+NodeUrl = Annotated[str, AfterValidator(node_url)]
 HttpsUrl = Annotated[str, AfterValidator(https_url)]
 SpiffeId = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$")]
 Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
@@ -106,7 +112,8 @@ class Settings(BaseSettings):
 
     listen_host: str = "0.0.0.0"
     listen_port: Port = 7443
-    url: HttpsUrl
+    url: NodeUrl
+    inbound: bool = True
 
     identity: IdentitySettings = IdentitySettings()
 
@@ -117,10 +124,16 @@ class Settings(BaseSettings):
     lease: Path = Path("lease")
     lease_key: Path = Path("lease.pub")
 
+    archive_gb: Annotated[float, Field(ge=0)] = 20.0
+
     message_timeout_s: Seconds = 5.0
     transfer_timeout_s: Seconds = 600.0
     evaluate_timeout_s: Seconds = 600.0
     ready_timeout_s: Seconds = 60.0
+    ready_organizations: Annotated[int, Field(ge=0, le=64)] = 0
+
+    metrics_listen: str = ""  # host:port for Prometheus; empty: nowhere
+    quota_gb: Annotated[float, Field(ge=0)] = 0.0  # of parameter files in `folder`; 0: no limit
 
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel = LogLevel.INFO
@@ -135,6 +148,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings  # what is handed over is the file's content
+
+    @property
+    def reachable(self) -> bool:
+        """Do peers connect to this node? Otherwise it opens all connections itself."""
+        return self.inbound and bool(self.url)
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:

@@ -32,7 +32,7 @@ from contracts.messages import (
     to_json,
 )
 from node_agent import lease as leases
-from node_agent.config import https_url
+from node_agent.config import node_url
 from node_agent.enrollment_token import Token, decode_token
 from node_agent.errors import AgentStateError, ConfigError, IdentityError, MarketplaceError
 from node_agent.health import CONFIG_NAME
@@ -166,11 +166,12 @@ def _request(
     if token is None or url is None:
         raise ConfigError(
             "a first enrollment needs a token and a URL",
-            hint="swarm-node enroll --token … --url https://this-host:7443",
+            hint="swarm-node enroll --token … --url https://this-host:7443; "
+            '--url "" where the site accepts no inbound connections',
         )
     decode_token(token)  # before anything is kept
     try:
-        url = https_url(url)
+        url = node_url(url)
     except ValueError as error:
         raise ConfigError(f"the node's URL {url} {error}") from error
     key = ec.generate_private_key(ec.SECP256R1())

@@ -12,13 +12,16 @@ from node_agent.errors import ConfigError
 from node_agent.health import CONFIG_VARIABLE, config_file, socket_path
 
 SOCKET_VARIABLE = "SWARM_AGENT_SOCKET"
+HPE_NAMES = Path(__file__).parent / "hpe"
+"""Holds `swarmlearning`, the import names of programs that were written for HPE Swarm Learning."""
 
 
 def environment(config: Path | None, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the program's environment: what is inherited, the agent's socket, and its settings.
+    """Return the program's environment: what is inherited, and how to find the agent.
 
-    Everything else (`SL_*`, `SWARM_LOOPBACK`, `DATA_DIR`, `MAX_EPOCHS`) is handed on as it is; the
-    callback tells once what its `SL_*` variables mean here.
+    `swarmlearning` can be imported, unless the program brings its own: it comes last. Everything
+    else (`SL_*`, `SWARM_LOOPBACK`, `DATA_DIR`, `MAX_EPOCHS`) is handed on as it is; the callback
+    tells once what its `SL_*` variables mean here.
 
     Raises:
         ConfigError: the settings cannot be read.
@@ -26,7 +29,8 @@ def environment(config: Path | None, inherited: Mapping[str, str]) -> dict[str, 
     return {
         **inherited,
         SOCKET_VARIABLE: str(socket_path(config).absolute()),
-        CONFIG_VARIABLE: str(config_file(config)),
+        CONFIG_VARIABLE: str(config_file(config).absolute()),
+        "PYTHONPATH": os.pathsep.join(filter(None, (inherited.get("PYTHONPATH"), str(HPE_NAMES)))),
         # Lines of a program that is watched through a pipe appear when they are printed.
         "PYTHONUNBUFFERED": inherited.get("PYTHONUNBUFFERED", "1"),
     }

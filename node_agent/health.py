@@ -27,8 +27,24 @@ def config_file(config: Path | None) -> Path:
     return (path / CONFIG_NAME if path.is_dir() else path).absolute()
 
 
+def folder_path(config: Path | None) -> Path:
+    """The agent's folder, as `node_agent.config` would find it. Raises ConfigError."""
+    path, written = _written(config)
+    return _folder(path, written)
+
+
 def socket_path(config: Path | None) -> Path:
     """The agent's socket, as `node_agent.config` would find it. Raises ConfigError."""
+    path, written = _written(config)
+    name = os.environ.get(f"{ENV_PREFIX}SOCKET") or written.get("socket", "agent.sock")
+    return _folder(path, written) / str(name)
+
+
+def _folder(path: Path, written: dict[str, Any]) -> Path:
+    return path.parent / str(os.environ.get(f"{ENV_PREFIX}FOLDER") or written.get("folder", "."))
+
+
+def _written(config: Path | None) -> tuple[Path, dict[str, Any]]:
     path = config_file(config)
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -36,19 +52,22 @@ def socket_path(config: Path | None) -> Path:
         raise ConfigError(
             f"cannot read {path}: {error}", hint=f"name {CONFIG_NAME} with --config"
         ) from error
-    folder = os.environ.get(f"{ENV_PREFIX}FOLDER") or written.get("folder", ".")
-    name = os.environ.get(f"{ENV_PREFIX}SOCKET") or written.get("socket", "agent.sock")
-    return path.parent / str(folder) / str(name)
+    return path, written
 
 
 def ask_status(path: Path) -> dict[str, Any]:
+    """What the agent is doing. Raises AgentStateError when it does not say."""
+    return ask(path, "status")
+
+
+def ask(path: Path, what: str) -> dict[str, Any]:
     """One question, one answer. Raises AgentStateError when the agent does not give one."""
     answer = b""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_TIMEOUT_S)
             connection.connect(str(path))
-            connection.sendall(b'{"op":"status"}\n')
+            connection.sendall(json.dumps({"op": what}).encode() + b"\n")
             while not answer.endswith(b"\n") and len(answer) < _ANSWER_LIMIT_BYTES:
                 if not (part := connection.recv(65_536)):
                     break

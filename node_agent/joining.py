@@ -20,15 +20,18 @@ from node_agent.engine.context import METERING_COMMON
 from node_agent.engine.store import Store, file_root
 from node_agent.errors import ConfigError, ParameterError
 from node_agent.journal import Journal
+from node_agent.merge.registry import find_rule
+from node_agent.merge.rules import Rule
+from node_agent.models.library import Library
+from node_agent.operations.storage import EXCHANGE, MODELS
 from node_agent.parameters.format import ParameterFile
 from node_agent.parameters.schema import Schema, schema_hash
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MERGE_METHODS = ("mean",)  # by Terms.merge_rule
-METERING = ("equal", "size", "common")  # by Terms.metering
-TOPOLOGIES = ("mesh",)  # by Terms.topology
+METERING = ("equal", "size", "common", "local")  # by Terms.metering
+TOPOLOGIES = ("mesh", "star")  # by Terms.topology
 _LOOK_AGAIN_S = 2.0  # for a run or an enrollment that is not on chain yet
 
 
@@ -77,14 +80,16 @@ def check_lease(settings: Settings, journal: Journal, run_id: bytes) -> None:
     """A run needs a valid lease to be joined; one that was joined goes on without."""
     if settings.marketplace_url is None or journal.fact(f"joined {run_id.hex()}"):
         return
-    lease.read(settings.lease, settings.lease_key).check(settings.spiffe_id, time.time())
+    lease.usable(settings.lease, settings.lease_key, settings.spiffe_id, time.time())
     journal.keep(f"joined {run_id.hex()}", "yes")
 
 
-def check_terms(terms: Terms) -> None:
-    """Refuse a run whose rules this node agent does not know, before it spoils a round."""
+def check_terms(terms: Terms) -> Rule:
+    """Refuse a run whose rules this node agent does not know, before it spoils a round.
+
+    Returns its merge rule.
+    """
     for what, code, known in (
-        ("merge rule", terms.merge_rule, MERGE_METHODS),
         ("metering", terms.metering, METERING),
         ("topology", terms.topology, TOPOLOGIES),
     ):
@@ -94,10 +99,16 @@ def check_terms(terms: Terms) -> None:
                 f"not know; it knows {', '.join(known)}",
                 hint="install the version of the node agent that the other organizations run",
             )
+    return find_rule(terms.merge_rule, terms.merge_parameter)
 
 
-def check_files(settings: Settings, terms: Terms, store: Store) -> Schema:
-    """Hold the operator's files to the hashes in the terms; returns the model's schema."""
+def check_files(settings: Settings, terms: Terms, start_root: bytes, store: Store) -> Schema:
+    """Hold the operator's files to the hashes in the terms; returns the model's schema.
+
+    ``start_root``: of the model that the run starts from. It is the terms', unless the run
+    continues another one; then its file is looked for in what this node has kept of that run, and
+    otherwise fetched from whoever has it.
+    """
     initial = settings.initial_parameters
     if initial is None or not initial.is_file():
         raise ConfigError(
@@ -115,11 +126,24 @@ def check_files(settings: Settings, terms: Terms, store: Store) -> Schema:
                 hint="pay is measured on it: set `validation` to the file the agreement names",
             )
         _check_root("validation set", settings.validation, terms.validation_root)
-    if store.find(terms.initial_root) is None:
-        scratch = store.scratch(0, "initial")
-        shutil.copyfile(initial, scratch)
-        store.adopt(scratch, 0, terms.initial_root)
+    if store.find(start_root) is None:
+        start = initial if start_root == terms.initial_root else _kept(settings, start_root)
+        if start is None:
+            log.info("The run goes on from a model that is not here: peers are asked for it.")
+        else:
+            scratch = store.scratch(0, "initial")
+            shutil.copyfile(start, scratch)
+            store.adopt(scratch, 0, start_root)
     return schema
+
+
+def _kept(settings: Settings, root: bytes) -> Path | None:
+    """The file of a finished run's model, in what this node has of it."""
+    found = list((settings.folder / EXCHANGE).glob(f"*/round-*/{root.hex()}.safetensors"))
+    for model in Library(settings.folder / MODELS).all():
+        if model.card.merged_root == "0x" + root.hex():
+            found.append(model.open().path)
+    return next((path for path in found if file_root(path) == root), None)
 
 
 def _check_root(what: str, path: Path, expected: bytes) -> None:

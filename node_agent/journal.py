@@ -107,6 +107,15 @@ class Journal:
         )
         return [Entry(kind, term, json.loads(text), sig) for kind, term, text, sig in rows]
 
+    def signed_in(self, kind: str, run_id: bytes, round_number: int) -> list[Entry]:
+        """All messages of one kind that this node signed in a round, whatever its ``prev``."""
+        rows = self._db.execute(
+            "SELECT kind, term, message, signature FROM messages WHERE kind=?"
+            " AND json_extract(message, '$.run_id')=? AND json_extract(message, '$.round')=?",
+            (kind, "0x" + run_id.hex(), round_number),
+        )
+        return [Entry(found, term, json.loads(text), sig) for found, term, text, sig in rows]
+
     def fact(self, name: str) -> str | None:
         """A value kept under ``name``, or None."""
         row = self._db.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()

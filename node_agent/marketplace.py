@@ -60,6 +60,10 @@ class MarketplaceClient:
         """A new software lease."""
         return text(await self._post("/agents/v1/lease", {}), "lease")
 
+    async def return_lease(self, lease_id: str) -> None:
+        """Gives a seat back; may be repeated."""
+        await self._post("/agents/v1/lease/return", {"lease": lease_id})
+
     async def report(self, status: Mapping[str, Any]) -> None:
         """A heartbeat, for the page of nodes."""
         await self._post("/agents/v1/status", status)

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,16 @@ class Evaluation:
     loss_after: float
     metric: float
     seconds: float
+    has_data: bool = True
+    """False: it has no validation data, and the other numbers mean nothing."""
 
 
 class Trainer:
     """Serves the socket and lends the connected training process to the engine.
 
     ``welcome`` gives the answer to ``hello``; ``admit`` refuses (``TrainingSocketError``) what the
-    terms forbid; ``status`` answers operators' ``status`` requests on the same socket; ``trained``
+    terms forbid; ``status`` answers operators' ``status`` requests on the same socket, ``pause``
+    carries out what they decide; ``trained``
     is told for which round, for how many seconds and on how many samples was trained.
     """
 
@@ -76,9 +80,10 @@ class Trainer:
         status: Callable[[], Mapping[str, Any]],
         answer_timeout_s: float,
         trained: Callable[[int, float, int], None] = lambda round_number, seconds, samples: None,
+        pause: Callable[[bool], None] = lambda paused: None,
     ) -> None:
         self._path = path
-        self._trained = trained
+        self._trained, self._pause = trained, pause
         self._loading: int | None = None
         """The round whose base is being loaded."""
         self._training: tuple[int, float] | None = None
@@ -88,6 +93,7 @@ class Trainer:
         self._changed = Changed()
         self._turn = asyncio.Lock()
         self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._gradients = True
         self._request: Request | None = None
         self._server: asyncio.Server | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None
@@ -96,6 +102,11 @@ class Trainer:
     def connected(self) -> bool:
         """Is a training process connected?"""
         return self._stream is not None
+
+    @property
+    def gradients(self) -> bool:
+        """Does the connected training process tell gradients? Most do."""
+        return self._gradients
 
     @property
     def request(self) -> Request | None:
@@ -153,13 +164,12 @@ class Trainer:
                 "gradient": str(gradient) if gradient else None,
             }
         )
+        took_s = asyncio.get_running_loop().time() - started
         try:
-            return Evaluation(
-                float(answer["loss_before"]),
-                float(answer["loss_after"]),
-                float(answer["metric"]),
-                asyncio.get_running_loop().time() - started,
-            )
+            losses = answer["loss_before"], answer["loss_after"]
+            if losses == (None, None):
+                return Evaluation(nan, nan, nan, took_s, has_data=False)
+            return Evaluation(float(losses[0]), float(losses[1]), float(answer["metric"]), took_s)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise TrainingSocketError(f"The evaluation is incomplete: {error!r}") from error
 
@@ -225,6 +235,9 @@ class Trainer:
             first = await _receive(reader)
             if first.get("op") == "status":
                 await _send(writer, dict(self._status()))
+            elif first.get("op") in ("pause", "resume"):
+                self._pause(first["op"] == "pause")
+                await _send(writer, dict(self._status()))
             elif first.get("op") == "hello":
                 await self._attend(first, reader, writer)
             else:
@@ -250,6 +263,7 @@ class Trainer:
             )
         self._admit(hello)
         self._stream = (reader, writer)  # before anything is awaited: there is one place
+        self._gradients = hello.get("gradients", True) is not False
         try:
             await _send(writer, self._welcome())
             while True:

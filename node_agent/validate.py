@@ -117,8 +117,7 @@ async def _no_renewal(csr_pem: bytes) -> tuple[bytes, bytes]:
 
 
 async def _lease(settings: Settings, found: _Found) -> str:
-    right = lease.read(settings.lease, settings.lease_key)
-    right.check(settings.spiffe_id, time.time())
+    right = lease.usable(settings.lease, settings.lease_key, settings.spiffe_id, time.time())
     return f"valid for {(right.expires_s - time.time()) / 3600:.1f} h"
 
 
@@ -229,6 +228,8 @@ def _hash_of(path: Path | None, name: str, expected: bytes) -> str:
 
 async def _reachable(settings: Settings, found: _Found) -> str:
     """Whether a connection to the node's own URL arrives: at the agent, or at a stand-in for it."""
+    if not settings.reachable:
+        return "accepts no inbound connections: it opens them itself"
     arrived = asyncio.Event()
 
     def arrive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

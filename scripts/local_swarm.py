@@ -27,7 +27,16 @@ from contracts.deployment import deploy
 from contracts.embedded import EmbeddedChain
 from contracts.events import RunCreated
 from contracts.keys import Signer, new_key, save_key
-from contracts.messages import Agreement, Enrollment, Party, RunRequest, Terms, sign, struct_hash
+from contracts.messages import (
+    Agreement,
+    Bylaws,
+    Enrollment,
+    Party,
+    RunRequest,
+    Terms,
+    sign,
+    struct_hash,
+)
 from marketplace.identity import authority
 from node_agent.engine.store import file_root
 from node_agent.errors import AgentStateError
@@ -55,6 +64,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a site's processes run, and how others reach it there."""
+
+    host: str = "127.0.0.1"
+    command: tuple[str, ...] = ()
+    """In front of every command, to enter the place."""
+    inbound: bool = True
+    rpc_url: str | None = None
+    """Of the chain, as seen from there; None: as from here."""
+
+
 @dataclass
 class Site:
     """One node of an organization: its folder, keys and processes."""
@@ -66,6 +87,7 @@ class Site:
     port: int
     wallet: Signer
     key: Signer
+    place: Place = Place()
     agent: subprocess.Popen[bytes] | None = None
     training: subprocess.Popen[bytes] | None = None
     logs: list[IO[bytes]] = field(default_factory=list)
@@ -74,6 +96,11 @@ class Site:
     def spiffe_id(self) -> str:
         """The name of the node."""
         return f"spiffe://{TRUST_DOMAIN}/org/{self.organization}/node/{self.node}"
+
+    @property
+    def url(self) -> str:
+        """As it is enrolled."""
+        return f"https://{self.place.host}:{self.port}" if self.place.inbound else ""
 
     def status(self) -> dict[str, Any]:
         """What the agent says of itself; empty while it does not answer."""
@@ -98,7 +125,10 @@ class Site:
         output = (self.folder / log).open("ab")
         self.logs.append(output)
         return subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, **environment}
+            [*self.place.command, *command],
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
         )
 
     def stop(self) -> None:
@@ -111,6 +141,7 @@ class Site:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait(10)
+        self.training = self.agent = None
         for log in self.logs:
             log.close()
 
@@ -134,6 +165,8 @@ class LocalSwarm:
         validation: Path | None = None,
         organizations: Sequence[str] = ("north", "south", "west"),
         late: Collection[str] = (),
+        places: Mapping[str, Place] | None = None,
+        bylaws: Bylaws | None = None,
         **terms: Any,
     ) -> None:
         self.folder = folder
@@ -141,7 +174,8 @@ class LocalSwarm:
         self.embedded = EmbeddedChain()
         self._wallets: dict[str, Signer] = {}
         self._parties = list(dict.fromkeys(organizations))
-        self._late = late
+        self._bylaws = bylaws or Bylaws()
+        self._late, self._places = late, places or {}
         self.sites = [
             self._site(name, organizations[:k].count(name)) for k, name in enumerate(organizations)
         ]
@@ -151,7 +185,8 @@ class LocalSwarm:
         folder = self.folder / (f"{name}-{before + 1}" if before else name)
         node, party = str(before + 1), self._parties.index(name)
         wallet = self._wallets.setdefault(name, new_key())
-        return Site(party, name, node, folder, free_port(), wallet, new_key())
+        place = self._places.get(name, Place())
+        return Site(party, name, node, folder, free_port(), wallet, new_key(), place)
 
     def _default_terms(self) -> Terms:
         return Terms(
@@ -195,16 +230,13 @@ class LocalSwarm:
         deployment = await deploy(self.chain, relayer, relayer.address, "Swarm", 10 * POOL_WEI)
         deployment.save(self.folder / "deployment.json")
         self.contracts = Contracts.at(self.chain, deployment)
-        self._agreement = await self._agree(relayer)
+        self.agreement = await self._agree(relayer)
         for site in self.sites:
             if site.organization not in self._late:
                 await self.enroll(site)
-        self.run_id = await self._create_run(self._agreement, relayer)
-        await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
-        rewards = self.contracts.rewards
-        await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
-        await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
-        self._write_settings(self._agreement, rpc_url)
+        self.run_id = await self._create_run(self.agreement, relayer)
+        await self._fund(relayer)
+        self._write_settings(self.agreement, rpc_url)
 
     async def _agree(self, relayer: Signer) -> bytes:
         now = int(time.time())
@@ -215,6 +247,7 @@ class LocalSwarm:
             trust_domain=TRUST_DOMAIN,
             not_before=now - 60,
             not_after=now + _DAY_S,
+            bylaws=self._bylaws,
             terms=self.terms,
             parties=parties,
         )
@@ -226,11 +259,11 @@ class LocalSwarm:
     async def enroll(self, site: Site) -> None:
         """Have a node in the next snapshot."""
         enrollment = Enrollment(
-            agreement=self._agreement,
+            agreement=self.agreement,
             party=site.party,
             node=site.node,
             key=site.key.address,
-            url=f"https://127.0.0.1:{site.port}",
+            url=site.url,
             may_lead=True,
             deadline=int(time.time()) + _DAY_S,
             nonce=int(site.node) - 1,
@@ -243,11 +276,27 @@ class LocalSwarm:
             signer=self.embedded.deployer,
         )
 
-    async def _create_run(self, agreement: bytes, relayer: Signer) -> bytes:
+    async def continue_run(self) -> None:
+        """Create another run of the same name, which goes on from the model of the finished one."""
+        relayer, before = self.embedded.deployer, self.run_id
+        self.run_id = await self._create_run(self.agreement, relayer, continues=before)
+        await self._fund(relayer)
+
+    async def _fund(self, relayer: Signer) -> None:
+        await self.contracts.token.mint(relayer.address, POOL_WEI, signer=relayer)
+        rewards = self.contracts.rewards
+        await self.contracts.token.approve(rewards.address, POOL_WEI, signer=relayer)
+        await rewards.fund(self.run_id, POOL_WEI, signer=relayer)
+
+    async def _create_run(
+        self, agreement: bytes, relayer: Signer, continues: bytes = bytes(32)
+    ) -> bytes:
         request = RunRequest(
             agreement=agreement,
             party=0,
             name=RUN_NAME,
+            generation=2 if any(continues) else 1,
+            continues=continues,
             salt=bytes(32),
             deadline=int(time.time()) + _DAY_S,
         )
@@ -275,10 +324,10 @@ class LocalSwarm:
                 "run": RUN_NAME,
                 "agreement": "0x" + agreement.hex(),
                 "spiffe_id": site.spiffe_id,
-                "rpc_url": rpc_url,
+                "rpc_url": site.place.rpc_url or rpc_url,
                 "deployment": str(self.folder.absolute() / "deployment.json"),
-                "listen_host": "127.0.0.1",
-                "url": f"https://127.0.0.1:{site.port}",
+                "listen_host": site.place.host,
+                "url": site.url,
                 "initial_parameters": str(self.initial.absolute()),
             }
             if self.validation:

@@ -1,4 +1,4 @@
-"""Write tests/vectors/hashes.json: hashes that Solidity and Python must both arrive at.
+"""Write tests/vectors/hashes.json: hashes and signatures that every implementation must arrive at.
 
 make_vectors.py            rewrite the file
 make_vectors.py --check    fail if it would change
@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from contracts import messages as m
+from contracts.keys import Signer
+from contracts.personal import personal_digest
 
 VECTORS = Path(__file__).resolve().parents[1] / "tests" / "vectors"
 CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 CHAIN_ID = 31337
+SIGNER = Signer(b"\x01" * 32)  # everybody has this key
 
 
 def root(name: str) -> bytes:
@@ -173,8 +176,33 @@ def hashes() -> dict[str, Any]:
                 "message": m.to_json(sample),
                 "struct_hash": text(m.struct_hash(sample)),
                 "digest": text(m.digest(domain, sample)),
+                "signer": SIGNER.address,
+                "signature": text(m.sign(domain, sample, SIGNER)),
             }
             for sample in samples()
+        ],
+        "personal": [
+            {
+                "text": said,
+                "digest": text(personal_digest(said)),
+                "signer": SIGNER.address,
+                "signature": text(SIGNER.sign(personal_digest(said))),
+            }
+            for said in ("", "x", "Früherkennung — ⚕", "a line\nand another")
+        ],
+        "leader_rank": [
+            {
+                "run_id": text(root("run")),
+                "round": round_,
+                "merged_root": text(root("merged")),
+                "organization": organization,
+                "rank": text(m.leader_rank(root("run"), round_, root("merged"), organization)),
+            }
+            for round_, organization in ((0, "hospital-a"), (2**32 - 1, names[3]))
+        ],
+        "updates_root": [
+            {"digests": [text(each) for each in digests], "root": text(m.updates_root(digests))}
+            for digests in ([], [root("first")], [root("first"), root("second")])
         ],
         "members_root": [
             {

@@ -1,8 +1,9 @@
 """A training process without a training framework: every site walks towards its own optimum.
 
-The loss of the agreed data is L(W) = ½ · mean((W − c)²) with c = 1; a site trains towards
-c + its offset, so contributions differ and are known. For benchmarks and tests of everything
-around training; `--idle` neither trains nor measures: it sends what it loaded, and reports loss 1.
+The loss of the agreed data is L(W) = ½ · mean((W − c)²) with c = 1; a site's own data may have
+another c (`--held-out`). A site trains towards 1 + its offset, so contributions differ and are
+known. For benchmarks and tests of everything around training; `--idle` neither trains nor measures:
+it sends what it loaded, and reports loss 1.
 
     SWARM_AGENT_SOCKET=… python -m scripts.quadratic_trainer --offset 0.2
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from node_agent.callbacks.base import SwarmCallback
+from node_agent.callbacks.errors import SwarmRefused
 from node_agent.callbacks.measure import Measured
 from node_agent.callbacks.settings import checked_settings
 from node_agent.parameters.format import ParameterFile, Written, write
@@ -34,10 +36,20 @@ class Quadratic:
     framework = "numpy"
     gradients = True
 
-    def __init__(self, initial: Path, offset: float, *, idle: bool) -> None:
+    def __init__(
+        self,
+        initial: Path,
+        offset: float,
+        *,
+        idle: bool,
+        held_out: float | None = OPTIMUM,
+        evaluate_s: float = 0.0,
+    ) -> None:
         self._initial = ParameterFile.open(initial)
         self._target = np.float32(OPTIMUM + offset)
         self._idle = idle
+        self._held_out = held_out
+        self._evaluate_s, self._evaluations = evaluate_s, 0
         self._tensors = dict(self._initial.tensors())
 
     def train(self) -> None:
@@ -54,6 +66,8 @@ class Quadratic:
 
     def use_agreed_validation(self, path: Path | None) -> None:
         """The loss is a formula: there is no data to read."""
+        if self._held_out is None:
+            raise SwarmRefused("this site holds nothing out", hint="leave out --no-data")
 
     def take_batch_samples(self) -> int:
         return SAMPLES
@@ -73,26 +87,31 @@ class Quadratic:
     ) -> Measured:
         if self._idle:
             return Measured(1.0, 1.0, 0.0)
+        self._evaluations += 1
+        if self._evaluations % 2 == 0:
+            time.sleep(self._evaluate_s)  # stands for data that are not there
+        assert self._held_out is not None, "who has no data is not asked"
+        best = self._held_out
         start, end = ParameterFile.open(base).tensors(), ParameterFile.open(merged).tensors()
         size = sum(values.size for values in start.values())
         if gradient_path is not None:
             gradient = {
                 name: sum(
-                    np.float32(q) * ((values + np.float32(s) * (end[name] - values)) - OPTIMUM)
+                    np.float32(q) * ((values + np.float32(s) * (end[name] - values)) - best)
                     for s, q in points
                 )
                 / np.float32(size)
                 for name, values in start.items()
             }
             write(gradient_path, gradient, {"format": "swarm-1", "kind": "gradient"})
-        before = _loss(start)
-        after = before if base == merged else _loss(end)
+        before = _loss(start, best)
+        after = before if base == merged else _loss(end, best)
         return Measured(before, after, -after)
 
 
-def _loss(tensors: Mapping[str, np.ndarray]) -> float:
+def _loss(tensors: Mapping[str, np.ndarray], best: float) -> float:
     squares = sum(
-        float(np.square(values - OPTIMUM, dtype=np.float64).sum()) for values in tensors.values()
+        float(np.square(values - best, dtype=np.float64).sum()) for values in tensors.values()
     )
     return 0.5 * squares / sum(values.size for values in tensors.values())
 
@@ -101,19 +120,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.quadratic_trainer")
     parser.add_argument("--initial", type=Path, default=os.environ.get("INITIAL"))
     parser.add_argument("--offset", type=float, default=0.0, help="of this site's optimum")
+    parser.add_argument(
+        "--held-out", type=float, default=0.0, help="offset of this site's own data"
+    )
+    parser.add_argument("--no-data", action="store_true", help="hold nothing out: abstain")
     parser.add_argument("--idle", action="store_true", help="send what was loaded")
     parser.add_argument("--batch-s", type=float, default=0.0, help="how long a batch takes")
+    parser.add_argument(
+        "--evaluate-s", type=float, default=0.0, help="that every other measuring takes"
+    )
     parser.add_argument("--batches", type=int, default=100_000, help="at most")
     parser.add_argument("--sync-frequency", type=int, default=8)
     parser.add_argument("--min-peers", type=int, default=2)
     options = parser.parse_args()
 
-    model = Quadratic(options.initial, options.offset, idle=options.idle)
+    held_out = None if options.no_data else OPTIMUM + options.held_out
+    model = Quadratic(
+        options.initial,
+        options.offset,
+        idle=options.idle,
+        held_out=held_out,
+        evaluate_s=options.evaluate_s,
+    )
     settings = checked_settings(
         syncFrequency=options.sync_frequency,
         minPeers=options.min_peers,
         trainingContract=None,
-        mergeMethod="mean",
+        mergeMethod=None,
         nodeWeightage=1,
         checkinModelOnTrainEnd="snapshot",
         totalEpochs=1,

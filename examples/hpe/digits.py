@@ -21,8 +21,15 @@ def loader(folder: Path, name: str, *, shuffle: bool) -> DataLoader[tuple[torch.
     return DataLoader(TensorDataset(x, y), BATCH_SIZE, shuffle=shuffle)
 
 
-def main() -> None:
+def build_model() -> torch.nn.Module:
+    """64 pixels in, logits of ten digits out; the same at every site."""
     torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Linear(64, 32), torch.nn.BatchNorm1d(32), torch.nn.ReLU(), torch.nn.Linear(32, 10)
+    )
+
+
+def main() -> None:
     data_dir = Path(os.getenv("DATA_DIR", "/platform/data"))
     model_dir = Path(os.getenv("MODEL_DIR", "/platform/model"))
     max_epochs = int(os.getenv("MAX_EPOCHS", "5"))
@@ -30,9 +37,7 @@ def main() -> None:
 
     training = loader(data_dir, "train", shuffle=True)
     validation = loader(data_dir, "validation", shuffle=False)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(64, 32), torch.nn.BatchNorm1d(32), torch.nn.ReLU(), torch.nn.Linear(32, 10)
-    )
+    model = build_model()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
     swarm = SwarmCallback(
         syncFrequency=16,

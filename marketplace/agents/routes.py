@@ -9,16 +9,21 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from marketplace.agents.tls import serial_of
+from marketplace.leases import service
+from marketplace.leases.signing import TRAINING
 from marketplace.nodes import credentials, enrollment, status, usage
+from marketplace.trail.actor import acting_as
 from marketplace.web.callers import MarketOf
-from marketplace.web.fields import Address, Identifier, Signature
+from marketplace.web.fields import Address, Identifier, Label, Signature
 
 router = APIRouter(prefix="/agents/v1")
 
 
 async def node_of(request: Request, market: MarketOf) -> str:
     """The id of the enrollment that the SVID of a connection was issued under."""
-    return await market.database.read(credentials.holder_of, serial_of(request))
+    enrollment_id = await market.database.read(credentials.holder_of, serial_of(request))
+    acting_as(f"node of enrollment {enrollment_id}")
+    return enrollment_id
 
 
 NodeOf = Annotated[str, Depends(node_of)]
@@ -46,6 +51,14 @@ class Renewal(BaseModel):
     csr_pem: str
 
 
+class LeaseRequest(BaseModel):
+    features: list[Label] = Field(default=[TRAINING], min_length=1, max_length=16)
+
+
+class LeaseReturn(BaseModel):
+    lease: Identifier
+
+
 @router.get("/ca")
 async def authority(market: MarketOf) -> PlainTextResponse:
     """The CA's certificate; worth nothing until its hash is found to be that of the token."""
@@ -55,12 +68,13 @@ async def authority(market: MarketOf) -> PlainTextResponse:
 @router.post("/enroll")
 async def enroll(body: FirstContact, market: MarketOf) -> dict[str, Any]:
     """Step one: an SVID, a lease, and the message that the node's key has to sign."""
+    acting_as("the holder of an enrollment token")
     request = enrollment.Request(body.secret, body.csr_pem, body.key, body.url, body.may_lead)
     begun = await market.enrollments.begin(request)
     return begun | {
         "deployment": market.contracts.deployment.to_json(),
         "rpc_url": market.node_rpc_url,
-        "lease": await _lease(market, begun["enrollment"]["id"]),
+        "lease": await _lease(market, begun["enrollment"]["id"], [TRAINING]),
         "lease_public_key": market.lease_signer.public_key,
     }
 
@@ -70,6 +84,7 @@ async def key_signature(
     enrollment_id: Identifier, body: KeySignature, market: MarketOf
 ) -> dict[str, Any]:
     """Step two: the signature says who sends it, whatever the connection."""
+    acting_as(f"the key of enrollment {enrollment_id}")
     return await market.enrollments.sign_with_key(enrollment_id, body.signature)
 
 
@@ -88,12 +103,20 @@ async def renew(body: Renewal, node: NodeOf, market: MarketOf) -> dict[str, Any]
 
 
 @router.post("/lease")
-async def lease(node: NodeOf, market: MarketOf) -> dict[str, Any]:
-    """The next lease."""
+async def lease(node: NodeOf, market: MarketOf, body: LeaseRequest | None = None) -> dict[str, Any]:
+    """A seat: the first lease for it, or the next one."""
+    features = body.features if body else [TRAINING]
     return {
-        "lease": await _lease(market, node),
+        "lease": await _lease(market, node, features),
         "lease_public_key": market.lease_signer.public_key,
     }
+
+
+@router.post("/lease/return", status_code=204)
+async def return_lease(body: LeaseReturn, node: NodeOf, market: MarketOf) -> Response:
+    """Gives a seat back; the node has deleted the lease before. May be repeated."""
+    await market.database.write(service.check_in, node, body.lease, market.clock())
+    return Response(status_code=204)
 
 
 @router.post("/status", status_code=204)
@@ -110,11 +133,12 @@ async def report_usage(body: SignedUsage, node: NodeOf, market: MarketOf) -> Res
     return Response(status_code=204)
 
 
-async def _lease(market: MarketOf, enrollment_id: str) -> str:
+async def _lease(market: MarketOf, enrollment_id: str, features: list[str]) -> str:
     return await market.database.write(
-        credentials.new_lease,
+        service.lease_for,
         market.lease_signer,
         enrollment_id,
+        features,
         market.clock(),
-        market.lease_lifetime_s,
+        market.lease_policy,
     )

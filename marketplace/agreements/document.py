@@ -6,22 +6,26 @@ What people wrote is set as block quotes, so that no wording can pass for a sect
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from contracts.messages import Bylaws, Terms, from_json
-from marketplace.agreements.drafts import DAY_S, Draft
+from marketplace.agreements.drafts import DAY_S, Draft, TemplatedDraft
+from marketplace.agreements.templating import Template, quoted
 from marketplace.agreements.terms import (
     BUDGET_RULES,
     MERGE_RULES,
     METERING,
-    NO_HASH,
     PAYOUTS,
     STOPPING,
     TOPOLOGIES,
+    batches,
     name_of,
 )
 from marketplace.clock import iso
 
 _E9 = 10**9
+_E6 = 10**6
+_TO_AGREE = "to be agreed before signing"
 _TOKEN_WEI = 10**18
 _METERING_TEXT = {
     "equal": "Every organization of a round's roster is credited the same.",
@@ -47,49 +51,121 @@ _STOPPING_TEXT = {
 }
 
 
-def render(draft: Draft) -> str:
-    """Renders a completed draft; the SHA-256 of the UTF-8 bytes goes into the message signed."""
-    terms = from_json(Terms, draft.terms)
-    not_before = draft.not_before or 0
+@dataclass(frozen=True, slots=True)
+class Amends:
+    """Which agreement a text amends, and as which version."""
+
+    agreement_id: str
+    version: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"This is version {self.version} of the agreement `{self.agreement_id}`. It replaces "
+            "the version before when all parties, those that it adds among them, have signed it. "
+            "Runs that exist keep the terms that they were created with."
+        )
+
+
+def render(draft: Draft, amends: Amends | None = None) -> str:
+    """Renders a completed draft; the SHA-256 of the UTF-8 bytes goes into the message signed.
+
+    Args:
+        draft: with every default written out; zero hashes and wallets are those to be agreed yet.
+        amends: for an amendment.
+    """
     sections = [
         f"# Swarm learning agreement: {_cell(draft.title)}",
         "Each party signs the SHA-256 of this text together with the terms below. The agreement "
         "comes into force when all have signed and the signatures are recorded on chain.",
+        *([amends.text] if amends else []),
         "## Parties",
-        _table(
-            ("number", "organization", "name", "wallet", "weight"),
-            [
-                (str(number), each.organization, each.name, each.wallet, str(each.weight))
-                for number, each in enumerate(draft.parties)
-            ],
-        ),
+        parties(draft),
         "## Purpose",
-        _quote(draft.purpose),
+        quoted(draft.purpose),
         "## Data that each party exposes to training at its own site",
-        _quote(draft.data_exposure),
+        quoted(draft.data_exposure),
         "## What leaves a site, and who sees it",
-        _quote(draft.shared),
+        quoted(draft.shared),
         "## Model",
-        _quote(draft.model),
+        quoted(draft.model),
         "## Expected outcome",
-        _quote(draft.expected_outcome),
+        quoted(draft.expected_outcome),
         "## Time",
-        f"In force from {iso(not_before)} to {iso(not_before + draft.duration_days * DAY_S)} "
-        f"({draft.duration_days} days).",
+        period(draft),
         "## Nodes",
-        "Nodes have names of the form "
-        f"`spiffe://{draft.trust_domain}/org/<organization>/node/<node>`. A node takes part when "
-        "its party's wallet and its own key have signed its enrollment.",
+        nodes(draft),
         "## Rules of every run",
-        _table(("rule", "value"), _rules(terms)),
+        rules(draft),
         "## Money",
-        _money(terms),
+        money(draft),
         "## How the parties govern themselves",
-        _table(("rule", "value"), _governance(from_json(Bylaws, draft.bylaws))),
+        governance(draft),
     ]
     if draft.remarks:
-        sections += ["## Remarks", _quote(draft.remarks)]
+        sections += ["## Remarks", quoted(draft.remarks)]
     return "\n\n".join(sections) + "\n"
+
+
+def render_from(template: Template, draft: TemplatedDraft, amends: Amends | None = None) -> str:
+    """Renders a completed draft by the template that it was made from."""
+    sections = {
+        "parties": parties(draft),
+        "period": period(draft),
+        "nodes": nodes(draft),
+        "rules": rules(draft),
+        "money": money(draft),
+        "governance": governance(draft),
+    }
+    text = template.write(draft.answers, sections)
+    if amends:
+        title, _, rest = text.partition("\n\n")
+        text = f"{title}\n\n{amends.text}\n\n{rest}"
+    return (
+        f"{text}\nTemplate {template.name}, version {template.version}, "
+        f"SHA-256 {template.sha256}.\n"
+    )
+
+
+def parties(draft: Draft) -> str:
+    """Who takes part, as a table."""
+    return _table(
+        ("number", "organization", "name", "wallet", "weight"),
+        [
+            (str(number), each.organization, each.name, _wallet(each.wallet), str(each.weight))
+            for number, each in enumerate(draft.parties)
+        ],
+    )
+
+
+def period(draft: Draft) -> str:
+    not_before = draft.not_before or 0
+    return (
+        f"In force from {iso(not_before)} to {iso(not_before + draft.duration_days * DAY_S)} "
+        f"({draft.duration_days} days)."
+    )
+
+
+def nodes(draft: Draft) -> str:
+    return (
+        "Nodes have names of the form "
+        f"`spiffe://{draft.trust_domain}/org/<organization>/node/<node>`. A node takes part when "
+        "its party's wallet and its own key have signed its enrollment."
+    )
+
+
+def rules(draft: Draft) -> str:
+    """The terms of every run, as a table."""
+    return _table(("rule", "value"), _rules(from_json(Terms, draft.terms)))
+
+
+def money(draft: Draft) -> str:
+    return _money(from_json(Terms, draft.terms))
+
+
+def governance(draft: Draft) -> str:
+    """The bylaws, as a table."""
+    return _table(("rule", "value"), _governance(from_json(Bylaws, draft.bylaws)))
 
 
 def tokens(amount_wei: int) -> str:
@@ -115,14 +191,13 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         if terms.min_peers
         else "more than half of the parties"
     )
-    validation = "0x" + terms.validation_root.hex()
     return [
-        ("initial parameters (BLAKE3)", f"0x{terms.initial_root.hex()}"),
-        ("schema of the parameters (BLAKE3)", f"0x{terms.schema_hash.hex()}"),
-        ("validation set (BLAKE3)", "none" if validation == NO_HASH else validation),
-        ("batches between two rounds", str(terms.sync_frequency)),
+        ("initial parameters (BLAKE3)", _hash(terms.initial_root)),
+        ("schema of the parameters (BLAKE3)", _hash(terms.schema_hash)),
+        ("validation set (BLAKE3)", _validation(terms)),
+        ("batches between two rounds", _batches(terms)),
         ("rounds at most", str(terms.max_rounds)),
-        ("merge rule", name_of(MERGE_RULES, terms.merge_rule)),
+        ("merge rule", _merge_rule(terms)),
         ("quorum", quorum),
         ("samples behind an update, at least", str(terms.min_samples)),
         _target(terms),
@@ -131,11 +206,43 @@ def _rules(terms: Terms) -> list[tuple[str, str]]:
         ("rounds without a better value that end a run", _or(terms.patience, "any number")),
         ("a leader waits for late updates", f"{terms.quorum_grace} ms"),
         ("a leader is replaced after", f"{terms.leader_timeout} ms, doubling"),
-        ("a stalled round may be reopened after", f"{terms.stall_time} s"),
+        ("a stalled round may be reopened after", _time(terms.stall_time)),
         ("how updates travel", name_of(TOPOLOGIES, terms.topology)),
         ("rejected updates that lead to quarantine", _strikes(terms)),
-        ("a newcomer may claim after", f"{terms.probation} s"),
+        ("a newcomer may claim after", _time(terms.probation)),
     ]
+
+
+def _batches(terms: Terms) -> str:
+    first, adaptive = batches(terms)
+    if not adaptive:
+        return str(first)
+    return f"{first} times the square root of loss / initial loss, at least {-(-first // 8)}"
+
+
+def _merge_rule(terms: Terms) -> str:
+    name = name_of(MERGE_RULES, terms.merge_rule)
+    if not terms.merge_parameter:
+        return name
+    whole, parts = divmod(terms.merge_parameter, _E6)
+    return f"{name}, parameter {whole}.{parts:06d}"
+
+
+def _hash(value: bytes) -> str:
+    return "0x" + value.hex() if any(value) else _TO_AGREE
+
+
+def _validation(terms: Terms) -> str:
+    unused = name_of(METERING, terms.metering) != "common" and not any(terms.validation_root)
+    return "none" if unused else _hash(terms.validation_root)
+
+
+def _wallet(address: str) -> str:
+    return f"`{address}`" if int(address, 16) else _TO_AGREE
+
+
+def _recipient(bylaws: Bylaws) -> str:
+    return f"`{bylaws.penalty_recipient}`" if int(bylaws.penalty_recipient, 16) else "nobody"
 
 
 def _target(terms: Terms) -> tuple[str, str]:
@@ -147,7 +254,9 @@ def _target(terms: Terms) -> tuple[str, str]:
 def _strikes(terms: Terms) -> str:
     if not terms.strikes:
         return "never"
-    return f"{terms.strikes} within {terms.strike_rounds} rounds, for {terms.quarantine_time} s"
+    return (
+        f"{terms.strikes} within {terms.strike_rounds} rounds, for {_time(terms.quarantine_time)}"
+    )
 
 
 def _money(terms: Terms) -> str:
@@ -159,8 +268,9 @@ def _money(terms: Terms) -> str:
         if terms.license_price
         else "Licenses of the models are not for sale."
     )
+    sponsor = _wallet(terms.sponsor) if int(terms.sponsor, 16) else f"({_TO_AGREE})"
     return (
-        f"The sponsor `{terms.sponsor}` promises {tokens(terms.budget)} of the reward token. "
+        f"The sponsor {sponsor} promises {tokens(terms.budget)} of the reward token. "
         f"{vesting}; what never vests returns to the sponsor. What is credited may be claimed "
         f"{payout}. Metering: **{metering}**. {_METERING_TEXT[metering]} {sale}"
     )
@@ -169,22 +279,31 @@ def _money(terms: Terms) -> str:
 def _governance(bylaws: Bylaws) -> list[tuple[str, str]]:
     votes = f"{bylaws.votes} organizations" if bylaws.votes else "more than two thirds"
     stake = tokens(bylaws.min_stake) if bylaws.min_stake else "none"
-    answer = f"{bylaws.answer_time} s" if bylaws.answer_time else "nobody may be suspected"
+    answer = _time(bylaws.answer_time) if bylaws.answer_time else "nobody may be suspected"
     return [
         ("votes that carry a motion", votes),
-        ("a wallet replaced by vote changes after", f"{bylaws.wallet_delay} s"),
+        ("a wallet replaced by vote changes after", _time(bylaws.wallet_delay)),
         ("nodes of an organization at once, at most", str(bylaws.max_nodes)),
         ("stake that an organization needs to be counted", stake),
         ("stake slashed for each proven contradiction", _percent(bylaws.penalty_bips)),
         ("part of that for who proved it", _percent(bylaws.finder_bips)),
-        ("the rest of it goes to", f"`{bylaws.penalty_recipient}`"),
-        ("evidence may take", f"{bylaws.dispute_time} s"),
+        ("the rest of it goes to", _recipient(bylaws)),
+        ("evidence may take", _time(bylaws.dispute_time)),
         ("time to answer a suspicion of absence", answer),
     ]
 
 
 def _or(number: int, otherwise: str) -> str:
     return str(number) if number else otherwise
+
+
+def _time(seconds: int) -> str:
+    """`86400 s (1 day)`"""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return f"{seconds} s ({count} {unit}{'s' if count > 1 else ''})"
+    return f"{seconds} s"
 
 
 def _percent(bips: int) -> str:
@@ -203,7 +322,3 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|")
-
-
-def _quote(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -29,7 +29,7 @@ _SLUG: Final = re.compile(r"[a-z0-9-]{1,63}")
 
 def _text(value: str) -> str:
     normal = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
-    if any(unicodedata.category(each) in ("Cc", "Cf") and each != "\n" for each in normal):
+    if any(unicodedata.category(each) in ("Cc", "Cf", "Cs") and each != "\n" for each in normal):
         raise ValueError("holds control characters")
     return normal
 
@@ -89,7 +89,7 @@ class Draft(BaseModel):
     bylaws: dict[str, Any] = Field(default_factory=dict)
     parties: list[DraftParty] = Field(min_length=LEAST_PARTIES, max_length=MOST_PARTIES)
 
-    def completed(self, trust_domain: str, now_s: int) -> Draft:
+    def completed(self, trust_domain: str, now_s: int) -> Self:
         """The draft with every default written out, as it is stored and rendered.
 
         Raises:
@@ -126,6 +126,15 @@ class Draft(BaseModel):
                 Party(each.organization, each.wallet, each.weight) for each in self.parties
             ),
         )
+
+
+class TemplatedDraft(Draft):
+    """A draft made from a template's answers, which also hold what only its text says."""
+
+    template: str
+    template_version: int
+    template_sha256: str
+    answers: dict[str, str]
 
 
 def _check_parties(parties: list[DraftParty]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,21 @@ from contracts.errors import SignatureError
 from contracts.messages import Agreement as AgreementMessage
 from contracts.messages import Domain, from_json, recover, struct_hash, to_json, typed_data
 from marketplace.access import Caller, agreement_seen, party_of, visible
+from marketplace.agreements.admission import Admissions, is_admitted
 from marketplace.agreements.document import render
 from marketplace.agreements.drafts import Draft
 from marketplace.agreements.names import must_own_name
+from marketplace.agreements.standing import (
+    is_active,
+    is_withdrawn,
+    out_parties,
+    standing,
+    version_in_force,
+)
 from marketplace.chain import outbox
 from marketplace.chain.postings import Activation, kind_of
 from marketplace.errors import Conflict, NotAllowed, WrongSignature
-from marketplace.storage.models import Agreement, Event, Operation, Party
+from marketplace.storage.models import Agreement, Operation, Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +38,14 @@ class Agreements:
     Attributes:
         domain: of the Consortium contract.
         trust_domain: that drafts get when they name none.
+        admissions: whom this marketplace works for.
+        clock: unix seconds.
     """
 
     domain: Domain
     trust_domain: str
+    admissions: Admissions
+    clock: Callable[[], int]
 
     def draft(self, session: Session, caller: Caller, draft: Draft, now_s: int) -> dict[str, Any]:
         """Renders and stores a draft; drafting the same twice gives the same agreement.
@@ -49,34 +62,52 @@ class Agreements:
                 "agreements are drafted by their parties or by an admin of the marketplace",
                 hint="sign in with the wallet of one of the parties",
             )
+        agreement_id = self.offer(session, completed, render(completed), caller.signed_in, now_s)
+        return self.show(session, caller, agreement_id)
+
+    def offer(
+        self, session: Session, completed: Draft, document: str, begun_by: str, now_s: int
+    ) -> str:
+        """Stores a completed draft for signature and gives its id.
+
+        Args:
+            session: of a transaction that writes.
+            completed: nothing is open in it.
+            document: its text.
+            begun_by: the wallet that drafted it or began its negotiation.
+            now_s: the time.
+
+        Raises:
+            Conflict: an organization's name belongs to another wallet.
+        """
         for party in completed.parties:
             must_own_name(session, party.organization, party.wallet)
-        document = render(completed)
         message = completed.message(hashlib.sha256(document.encode()).digest())
         agreement_id = "0x" + struct_hash(message).hex()
-        if session.get(Agreement, agreement_id) is None:
-            session.add(
-                Agreement(
-                    id=agreement_id,
-                    title=completed.title,
-                    fields=completed.model_dump(),
-                    document=document,
-                    message=to_json(message),
-                    drafted_by=caller.signed_in,
-                    created_s=now_s,
-                    parties=[
-                        Party(
-                            number=number,
-                            organization=party.organization,
-                            wallet=party.wallet,
-                            weight=party.weight,
-                        )
-                        for number, party in enumerate(completed.parties)
-                    ],
-                )
+        row = session.get(Agreement, agreement_id)
+        if row is None:
+            row = Agreement(
+                id=agreement_id,
+                title=completed.title,
+                fields=completed.model_dump(),
+                document=document,
+                message=to_json(message),
+                drafted_by=begun_by,
+                created_s=now_s,
+                parties=[
+                    Party(
+                        number=number,
+                        organization=party.organization,
+                        wallet=party.wallet,
+                        weight=party.weight,
+                    )
+                    for number, party in enumerate(completed.parties)
+                ],
             )
+            session.add(row)
             session.flush()
-        return self.show(session, caller, agreement_id)
+        self.admissions.consider(session, row, begun_by, now_s)
+        return agreement_id
 
     def sign(
         self,
@@ -93,9 +124,15 @@ class Agreements:
 
         Raises:
             WrongSignature: it was not made by the wallet of that party, or not for this agreement.
-            Conflict: that party has signed already, with another signature.
+            Conflict: that party has signed already, with another signature, or another version is
+                being negotiated.
         """
         agreement = agreement_seen(session, caller, agreement_id)
+        if is_withdrawn(session, agreement_id):
+            raise Conflict(
+                "this version is no longer offered: somebody proposed another one",
+                hint="read and sign the version that is offered now",
+            )
         party = party_of(agreement, lambda each: each.organization == organization, organization)
         message = from_json(AgreementMessage, agreement.message)
         try:
@@ -112,7 +149,8 @@ class Agreements:
             raise Conflict(f"{organization} has signed already")
         if party.signature is None:
             party.signature, party.signed_s = text, now_s
-            self._activate_when_complete(session, agreement, message, now_s)
+            if is_admitted(session, agreement_id):  # else somebody else has to post it
+                self._activate_when_complete(session, agreement, message, now_s)
         return self.show(session, caller, agreement_id)
 
     def activate_again(
@@ -122,6 +160,7 @@ class Agreements:
 
         Raises:
             Conflict: signatures are missing, or it is under way or done.
+            NotAllowed: nobody vouches for the agreement; see `admission`.
         """
         agreement = agreement_seen(session, caller, agreement_id)
         if missing := [each.organization for each in agreement.parties if not each.signature]:
@@ -138,18 +177,20 @@ class Agreements:
         """
         agreement = agreement_seen(session, caller, agreement_id)
         message = from_json(AgreementMessage, agreement.message)
-        return summary(session, agreement) | {
+        return summary(session, agreement, self.clock()) | {
             "document": agreement.document,
             "fields": agreement.fields,
             "agreement": agreement.message,
             "typed_data": typed_data(self.domain, message),
+            "signatures": [each.signature for each in agreement.parties],
         }
 
     def list(self, session: Session, caller: Caller) -> list[dict[str, Any]]:
         """The agreements that the caller may see, newest first."""
         query = sa.select(Agreement).where(visible(caller, Agreement.id))
         rows = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
-        return [summary(session, each) for each in rows]
+        now_s = self.clock()
+        return [summary(session, each, now_s) for each in rows]
 
     def _activate_when_complete(
         self, session: Session, agreement: Agreement, message: AgreementMessage, now_s: int
@@ -163,13 +204,16 @@ class Agreements:
         )
 
 
-def summary(session: Session, agreement: Agreement) -> dict[str, Any]:
+def summary(session: Session, agreement: Agreement, now_s: int) -> dict[str, Any]:
     """An agreement without its text."""
     operation = activation(session, agreement.id)
+    gone = out_parties(session, agreement.id)
     return {
         "id": agreement.id,
         "title": agreement.title,
-        "state": state(session, agreement, operation),
+        "state": state(session, agreement, operation, now_s),
+        "version": version_in_force(session, agreement.id),
+        "admitted": is_admitted(session, agreement.id),
         "document_sha256": agreement.message["document"],
         "trust_domain": agreement.message["trust_domain"],
         "not_before_s": agreement.message["not_before"],
@@ -181,6 +225,7 @@ def summary(session: Session, agreement: Agreement) -> dict[str, Any]:
                 "wallet": each.wallet,
                 "weight": each.weight,
                 "signed_s": each.signed_s,
+                "out": each.number in gone,
             }
             for each in agreement.parties
         ],
@@ -198,18 +243,20 @@ def activation(session: Session, agreement_id: str) -> Operation | None:
     return session.scalars(query.order_by(*best)).first()
 
 
-def is_active(session: Session, agreement_id: str) -> bool:
-    """Whether a confirmed block says that the agreement came into force."""
-    query = sa.select(Event.id).where(
-        Event.agreement_id == agreement_id, Event.kind == "AgreementActivated"
-    )
-    return session.scalars(query).first() is not None
+def state(session: Session, agreement: Agreement, operation: Operation | None, now_s: int) -> str:
+    """draft, signing, signed, activating, failed or withdrawn, as this marketplace knows it.
 
-
-def state(session: Session, agreement: Agreement, operation: Operation | None) -> str:
-    """draft, signing, activating, active or failed."""
+    Once on chain: active, suspended, terminated or expired, which comes by time alone.
+    """
     if is_active(session, agreement.id):
-        return "active"
+        said = standing(session, agreement.id)
+        over = now_s > agreement.message["not_after"]
+        return "expired" if over and said != "terminated" else said
+    if is_withdrawn(session, agreement.id):
+        return "withdrawn"
     if operation is not None:
         return "failed" if operation.state == outbox.FAILED else "activating"
-    return "signing" if any(each.signature for each in agreement.parties) else "draft"
+    signed = sum(each.signature is not None for each in agreement.parties)
+    if signed == len(agreement.parties):
+        return "signed"
+    return "signing" if signed else "draft"

@@ -1,7 +1,6 @@
 """The rules of an agreement as a draft writes them: names for codes, defaults, and what cannot be.
 
-What the contract would refuse is better refused here than when everybody has signed, and so is what
-no node agent of this version runs.
+What the contract would refuse is better refused here than when everybody has signed.
 """
 
 from __future__ import annotations
@@ -14,16 +13,36 @@ from contracts.messages import Bylaws, Terms, from_json, to_json
 from marketplace.errors import InvalidInput
 
 METERING: Final = {"equal": 0, "size": 1, "common": 2, "local": 3}
-MERGE_RULES: Final = {"mean": 0}
+MERGE_RULES: Final = {
+    "mean": 0,
+    "norm-clipped-mean": 1,
+    "coordinate-median": 2,
+    "geometric-median": 3,
+    "trimmed-mean": 4,
+    "krum": 5,
+    "multi-krum": 6,
+    "centered-clipping": 7,
+    "server-momentum": 8,
+    "server-adagrad": 9,
+    "server-adam": 10,
+    "server-yogi": 11,
+    **{f"plug-in-{number}": number for number in range(128, 256)},
+}
+"""See docs/merge-rules.md. A plug-in has to be installed at every node of the agreement."""
 TOPOLOGIES: Final = {"mesh": 0, "star": 1}
 STOPPING: Final = {"loss": 0, "lowest-metric": 1, "highest-metric": 2}
 BUDGET_RULES: Final = {"progress": 0, "per-round": 1}
 PAYOUTS: Final = {"each-round": 0, "at-the-end": 1}
+ADAPTIVE_SYNC: Final = 1 << 31
+"""Added to sync_frequency where it falls with the loss; a draft says adaptive_sync: true."""
 NO_HASH: Final = "0x" + "00" * 32
 LEAST_PARTIES_METERED: Final = 3
+LEAST_PARTIES_LOCAL: Final = 4
 _MOST_STRIKES: Final = 6
 _MOST_NODES: Final = 32
 _ALL_BIPS: Final = 10_000
+_OF_WEIGHT: Final = ("trimmed-mean", "krum", "multi-krum")
+_HALF_E6: Final = 500_000
 _S = TypeVar("_S", Terms, Bylaws)
 
 _CODES: Final = {
@@ -34,8 +53,6 @@ _CODES: Final = {
     "budget_rule": BUDGET_RULES,
     "payout": PAYOUTS,
 }
-# The contracts know these; the node agent of this version does not.
-_NOT_RUN: Final = {"metering": ("local",), "topology": ("star",)}
 _DEFAULTS: Final[dict[str, Any]] = {
     each.name: each.default
     for each in dataclasses.fields(Terms)
@@ -48,7 +65,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "quorum_grace": 5_000,
     "leader_timeout": 30_000,
     "min_peers": 0,
-    "merge_rule": MERGE_RULES["mean"],
+    # What one site can do to the model is bounded, at hardly any cost where all are honest.
+    "merge_rule": MERGE_RULES["norm-clipped-mean"],
 }
 
 
@@ -60,12 +78,18 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
     """
     metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
     values = _DEFAULTS | {"metering": metering} | fields
+    adaptive = values.pop("adaptive_sync", False)
+    if type(adaptive) is not bool:
+        raise InvalidInput("adaptive_sync must be true or false")
+    if adaptive and type(values["sync_frequency"]) is int:
+        values["sync_frequency"] |= ADAPTIVE_SYNC
     for name, codes in _CODES.items():
         if isinstance(values[name], str):  # a number is one of the codes already
             values[name] = codes.get(values[name], values[name])
     terms = _read(Terms, "terms", values)
     for name, codes in _CODES.items():
         _check_code(name, codes, getattr(terms, name))
+    _check_merge(terms)
     _check_pay(terms, parties)
     _check_times(terms)
     _check_losses_and_files(terms)
@@ -103,9 +127,19 @@ def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
     return bylaws
 
 
+def runnable(name: str) -> tuple[str, ...]:
+    """What a field of the terms may be set to, by name: the node agent runs each of them."""
+    return tuple(_CODES[name])
+
+
 def name_of(codes: dict[str, int], code: int) -> str:
     """The name of a metering, merge rule, …"""
     return next(name for name, known in codes.items() if known == code)
+
+
+def batches(terms: Terms) -> tuple[int, bool]:
+    """Batches between two rounds, and whether they become fewer as the loss falls."""
+    return terms.sync_frequency & ~ADAPTIVE_SYNC, bool(terms.sync_frequency & ADAPTIVE_SYNC)
 
 
 def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
@@ -121,13 +155,17 @@ def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
 
 def _check_code(name: str, codes: dict[str, int], code: int) -> None:
     words = name.replace("_", " ")
-    runs = [each for each in codes if each not in _NOT_RUN.get(name, ())]
     if code not in codes.values():
-        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(runs)}")
-    if (chosen := name_of(codes, code)) not in runs:
+        named = [each for each in codes if not each.startswith("plug-in")]
+        raise InvalidInput(f"unknown {words}", hint=f"one of {', '.join(named)}")
+
+
+def _check_merge(terms: Terms) -> None:
+    rule = name_of(MERGE_RULES, terms.merge_rule)
+    if rule in _OF_WEIGHT and terms.merge_parameter >= _HALF_E6:
         raise InvalidInput(
-            f"no node agent of this version runs the {words} {chosen}",
-            hint=f"set terms.{name} to {' or '.join(runs)}",
+            f"the merge_parameter of {rule} is a part of the weight below one half, in 1e-6",
+            hint=f"set terms.merge_parameter below {_HALF_E6}, or to zero for the rule's default",
         )
 
 
@@ -140,6 +178,11 @@ def _check_pay(terms: Terms, parties: int) -> None:
     if terms.metering == METERING["common"] and parties < LEAST_PARTIES_METERED:
         raise InvalidInput(
             "two organizations always split equally", hint='set terms.metering to "equal"'
+        )
+    if terms.metering == METERING["local"] and parties < LEAST_PARTIES_LOCAL:
+        raise InvalidInput(
+            "with fewer than four organizations, metering on local data splits equally",
+            hint="of three, two could divide the third's pay: set terms.metering to common",
         )
     if terms.strikes > _MOST_STRIKES:
         raise InvalidInput(f"the terms' strikes must be at most {_MOST_STRIKES}")
@@ -160,8 +203,9 @@ def _check_times(terms: Terms) -> None:
 def _check_losses_and_files(terms: Terms) -> None:
     if terms.target_loss >= terms.loss_ceiling:
         raise InvalidInput("the target loss has to be below the loss ceiling")
-    for name in ("max_rounds", "sync_frequency"):
-        if getattr(terms, name) == 0:
+    values = {"max_rounds": terms.max_rounds, "sync_frequency": batches(terms)[0]}
+    for name, value in values.items():
+        if value == 0:
             raise InvalidInput(f"the terms' {name} must be above zero")
     for name in ("initial_root", "schema_hash"):
         if getattr(terms, name) == bytes(32):

@@ -12,12 +12,17 @@ from sqlalchemy.orm import Session
 from contracts import Contracts, events
 from contracts.deployment import Deployment
 from contracts.errors import ChainError
-from marketplace.chain import projections
+from marketplace.chain import books, details, projections
+from marketplace.chain.locks import lock
 from marketplace.chain.outbox import CONFIRMED, SENT
+from marketplace.chain.records import Record, matters, record_of
 from marketplace.chain.trouble import Trouble
 from marketplace.errors import MarketError
+from marketplace.money import announcements
+from marketplace.money.announcements import Notices
 from marketplace.storage.database import Database
 from marketplace.storage.models import Cursor, Event, Operation
+from marketplace.storage.models.ledger import Block
 
 _LOG = logging.getLogger(__name__)
 # Blocks read and stored in one go: what a crash makes us read again.
@@ -28,13 +33,19 @@ class Indexer:
     """Follows one deployment on one chain; resumes where it, or a killed one, stopped."""
 
     def __init__(
-        self, database: Database, contracts: Contracts, interval_s: float, first_block: int
+        self,
+        database: Database,
+        contracts: Contracts,
+        interval_s: float,
+        first_block: int,
+        notices: Notices | None = None,
     ) -> None:
         self._database = database
         self._contracts = contracts
         self._chain_id = contracts.deployment.chain_id
         self._interval_s = interval_s
         self._first_block = first_block
+        self._notices = notices or Notices()
         self._reading = asyncio.Lock()
 
     async def run(self) -> None:
@@ -64,15 +75,32 @@ class Indexer:
                 last = await chain.block(min(block + _CHUNK_BLOCKS, final))
                 if last is None:
                     return
-                found = await events.logs(chain, self._contracts.deployment, block + 1, last.number)
+                found = await self._read(block + 1, last.number)
                 # If the chain changed its mind meanwhile, what was read may be of either branch.
                 after = await chain.block(last.number)
-                if after is None or after.hash != last.hash:
+                if found is None or after is None or after.hash != last.hash:
                     return
-                await self._database.write(
-                    _store, self._contracts.deployment, found, last.number, last.hash
+                stored = await self._database.write(
+                    _store,
+                    self._contracts.deployment,
+                    found,
+                    self._notices,
+                    (block, last.number, last.hash),
                 )
+                if not stored:
+                    return
                 block = last.number
+
+    async def _read(self, first: int, last: int) -> list[Record] | None:
+        """The records of these blocks, complete; None if a block vanished meanwhile."""
+        deployment = self._contracts.deployment
+        logs = await events.logs(self._contracts.chain, deployment, first, last)
+        found = [each for each in logs if matters(deployment, each)]
+        times = await details.block_times(self._contracts, (each.block for each in found))
+        if any(each.block not in times for each in found):
+            return None
+        records = [record_of(deployment, each, times[each.block]) for each in found]
+        return await details.complete(self._contracts, records)
 
     async def _common_block(self) -> int:
         """The block to read on from: the last read one, if it is still part of the chain."""
@@ -123,16 +151,29 @@ def _blocks(session: Session, chain_id: int) -> Sequence[tuple[int, str]]:
 def _store(
     session: Session,
     deployment: Deployment,
-    found: Sequence[events.Event],
-    block: int,
-    block_hash: str,
-) -> None:
-    projections.store(session, deployment, found)
+    found: Sequence[Record],
+    notices: Notices,
+    read: tuple[int, int, str],
+) -> bool:
+    """Stores what was read from one block on to another; False if somebody else was faster."""
+    lock(session, deployment.chain_id)
+    before, block, block_hash = read
+    cursor = session.get(Cursor, deployment.chain_id)
+    if cursor is not None and cursor.block != before:
+        return False
+    projections.store(session, deployment, found, notices)
     session.merge(Cursor(chain_id=deployment.chain_id, block=block, block_hash=block_hash))
+    return True
 
 
 def _take_back(session: Session, chain_id: int, block: int, block_hash: str) -> int:
-    """Forgets all events after a block, and what was confirmed by them."""
+    """Forgets all events after a block, and what was confirmed by them; reverses their entries."""
+    lock(session, chain_id)
+    cursor = session.get(Cursor, chain_id)
+    if cursor is None or cursor.block < block:
+        return 0  # another process did it
+    books.take_back(session, chain_id, block)
+    announcements.withdraw(session, block)
     vanished = (Event.chain_id == chain_id, Event.block > block)
     transactions = sa.select(Event.transaction).where(*vanished)
     session.execute(
@@ -143,7 +184,7 @@ def _take_back(session: Session, chain_id: int, block: int, block_hash: str) -> 
     )
     removed = session.scalar(sa.select(sa.func.count(Event.id)).where(*vanished)) or 0
     session.execute(sa.delete(Event).where(*vanished).execution_options(synchronize_session=False))
-    cursor = session.get_one(Cursor, chain_id)
+    session.execute(sa.delete(Block).where(Block.chain_id == chain_id, Block.number > block))
     if block_hash:
         cursor.block, cursor.block_hash = block, block_hash
     else:

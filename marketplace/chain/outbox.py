@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
+from marketplace.agreements.admission import must_be_admitted
 from marketplace.errors import Conflict, NotFound
+from marketplace.identity.repeats import current_key
 from marketplace.identity.secrets import new_id
 from marketplace.storage.models import Event, Operation
 
@@ -22,6 +24,9 @@ QUEUED: Final = "queued"
 SENT: Final = "sent"
 CONFIRMED: Final = "confirmed"
 FAILED: Final = "failed"
+
+# After a worker's death, another one's patience.
+CLAIM_S: Final = 60
 
 
 def enqueue(
@@ -32,7 +37,7 @@ def enqueue(
     payload: dict[str, Any],
     now_s: int,
 ) -> Operation:
-    """Adds a posting to the outbox.
+    """Adds a posting to the outbox; a request that is repeated gets the one that it made.
 
     Args:
         kind: which posting, a key of `postings.KINDS`.
@@ -42,9 +47,13 @@ def enqueue(
 
     Raises:
         Conflict: an operation with the same effect is under way or done.
+        NotAllowed: this marketplace does not post for that agreement.
     """
+    must_be_admitted(session, agreement_id)
     same = sa.select(Operation).where(Operation.effect == effect, Operation.state != FAILED)
     if (earlier := session.scalar(same)) is not None:
+        if earlier.retry_key is not None and earlier.retry_key == current_key():
+            return earlier
         raise Conflict(
             f"this was posted before: operation {earlier.id} is {earlier.state}",
             hint=f"GET /api/operations/{earlier.id} tells how it went",
@@ -57,6 +66,7 @@ def enqueue(
         payload=payload,
         state=QUEUED,
         attempts=0,
+        retry_key=current_key(),
         created_s=now_s,
         updated_s=now_s,
     )
@@ -65,10 +75,28 @@ def enqueue(
     return operation
 
 
-def unfinished(session: Session) -> Sequence[Operation]:
-    """What the relayer still has to deal with, oldest first."""
-    waiting = sa.select(Operation).where(Operation.state.in_((QUEUED, SENT)))
-    rows = session.scalars(waiting.order_by(Operation.created_s, Operation.id)).all()
+def claim(session: Session, worker: str, now_s: int) -> Sequence[Operation]:
+    """What a worker has to deal with, oldest first: all that no other one is dealing with.
+
+    A claim holds for `CLAIM_S` after it was last renewed here. Rows that another transaction is
+    claiming at this moment are skipped, not waited for.
+
+    Args:
+        worker: who works; one that is started again under the same name goes on with its own.
+    """
+    free = sa.or_(
+        Operation.claimed_by.is_(None),
+        Operation.claimed_by == worker,
+        Operation.claimed_until_s <= now_s,
+    )
+    waiting = sa.select(Operation).where(Operation.state.in_((QUEUED, SENT)), free)
+    rows = session.scalars(
+        waiting.order_by(Operation.created_s, Operation.id).with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        if row.claimed_by != worker or (row.claimed_until_s or 0) < now_s + CLAIM_S // 2:
+            row.claimed_by, row.claimed_until_s = worker, now_s + CLAIM_S
+    session.flush()
     session.expunge_all()
     return rows
 
@@ -119,14 +147,25 @@ def show(session: Session, caller: Caller, operation_id: str) -> dict[str, Any]:
     Raises:
         NotFound: there is none that the caller may see.
     """
+    # A wallet that has just been moved away from sees how that went, though nothing else any more.
+    moved = sa.and_(
+        Operation.kind == "move-wallet",
+        Operation.payload["old_wallet"].as_string() == caller.wallet,
+    )
     row = session.scalar(
         sa.select(Operation).where(
-            Operation.id == operation_id, visible(caller, Operation.agreement_id)
+            Operation.id == operation_id, sa.or_(visible(caller, Operation.agreement_id), moved)
         )
     )
     if row is None:
         raise NotFound(f"no operation {operation_id}")
     return view(row)
+
+
+def made_by(session: Session, retry_key: str) -> dict[str, Any] | None:
+    """The operation that a request with a key of its own has queued, if it has."""
+    row = session.scalar(sa.select(Operation).where(Operation.retry_key == retry_key))
+    return None if row is None else view(row)
 
 
 def view(row: Operation) -> dict[str, Any]:

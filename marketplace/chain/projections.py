@@ -1,115 +1,134 @@
-"""What is derived from single events: rows for sealed rounds and for what they credited."""
+"""What is derived from events: rows for rounds, rows and credits, the books, announcements."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from contracts import events as chain_events
 from contracts.deployment import Deployment
-from contracts.messages import unpack_shares
-from marketplace.errors import MarketError
+from marketplace.chain import books
+from marketplace.chain.books import LedgerMismatch
+from marketplace.chain.facts import by_transaction, facts_of, row_of
+from marketplace.chain.history import IndexedHistory
+from marketplace.chain.records import Record
+from marketplace.money import announcements
 from marketplace.storage.models import Credit, Event, Round
-from metering.vesting import credits_wei
+from marketplace.storage.models.ledger import Block, RoundRow
+from metering.ledger import Account, Credited, credited_wei
 
-# Beyond this, JSON numbers lose digits in programs that read them as doubles.
-_EXACT_IN_JSON = 2**53
+__all__ = ["LedgerMismatch", "store"]
+
 # What a column holds. The contracts have losses up to twice as large.
-_LARGEST_INTEGER = 2**63 - 1
-_REJECT_BYTES = 3
-_PLACE = {field.name for field in dataclasses.fields(chain_events.Event)}
-# What rewards and royalties call alike is of rewards unless it says otherwise.
-_SHARED = {"Claimed": "OfRoyalties", "Delegated": "OfRoyalties"}
+_LARGEST_INTEGER: Final = 2**63 - 1
+# What who cannot evaluate says for a loss.
+_NO_DATA: Final = 2**64 - 1
+_REJECT_BYTES: Final = 3
 
 
-class LedgerMismatch(MarketError):
-    """What we computed from an event differs from what the contract said it credited."""
-
-    code = "ledger-mismatch"
-
-
-def store(session: Session, deployment: Deployment, found: Iterable[chain_events.Event]) -> int:
+def store(
+    session: Session,
+    deployment: Deployment,
+    found: Iterable[Record],
+    notices: announcements.Notices,
+) -> int:
     """Stores events in the order of the chain, and what follows from them. Safe to repeat.
 
     Returns:
         How many of them were new.
 
     Raises:
-        LedgerMismatch: a settlement does not come to the sum that the contract reported.
+        LedgerMismatch: an event does not follow from those before it.
     """
+    records = list(found)
+    known = _known(session, deployment.chain_id, records)
     stored = 0
-    # Their own events say nothing about agreements or runs.
-    ignored = deployment.token, deployment.roles, deployment.registry
-    for event in found:
-        if event.contract in ignored:
+    for transaction in by_transaction(records):
+        new = [each for each in transaction if each.place.key not in known]
+        if not new:
             continue
-        place = (
-            Event.chain_id == deployment.chain_id,
-            Event.block_hash == event.block_hash,
-            Event.log_index == event.log_index,
-        )
-        if session.scalar(sa.select(Event.id).where(*place)) is not None:
-            continue
-        row = _row(deployment, event)
-        session.add(row)
-        session.flush()
-        stored += 1
-        if isinstance(event, chain_events.Sealed):
-            _store_round(session, row, event)
+        rows = {each.place.key: _event(session, each) for each in new}
+        try:
+            _enter(session, new, rows)
+            announcements.announce(session, new, notices)
+        except sa.exc.NoResultFound as error:
+            raise LedgerMismatch(
+                f"the transaction {new[0].place.transaction} is about a run or an agreement that "
+                "was not read",
+                hint="set first_block to the block of the deployment, or to 0",
+            ) from error
+        stored += len(new)
+    books.save(session)
     return stored
 
 
-def _row(deployment: Deployment, event: chain_events.Event) -> Event:
-    data = {
-        field.name: _plain(getattr(event, field.name))
-        for field in dataclasses.fields(event)
-        if field.name not in _PLACE
-    }
-    return Event(
-        chain_id=deployment.chain_id,
-        block=event.block,
-        block_hash=event.block_hash,
-        log_index=event.log_index,
-        transaction=event.transaction,
-        kind=_kind(deployment, event),
-        agreement_id=data.get("agreement"),
-        run_id=data.get("run_id"),
-        data=data,
+def _known(session: Session, chain_id: int, records: Sequence[Record]) -> set[tuple[int, str, int]]:
+    if not records:
+        return set()
+    query = sa.select(Event.chain_id, Event.block_hash, Event.log_index).where(
+        Event.chain_id == chain_id,
+        Event.block.between(records[0].place.block, records[-1].place.block),
     )
+    return {(row[0], row[1], row[2]) for row in session.execute(query)}
 
 
-def _kind(deployment: Deployment, event: chain_events.Event) -> str:
-    """The event's name; of two contracts that share one, the other's is told apart."""
-    name = type(event).__name__
-    return name + _SHARED.get(name, "") if event.contract == deployment.royalties else name
-
-
-def _store_round(session: Session, row: Event, sealed: chain_events.Sealed) -> None:
-    run_id = "0x" + sealed.run_id.hex()
-    shares = unpack_shares(sealed.shares)
-    session.add(
-        Round(
-            event_id=row.id,
-            run_id=run_id,
-            number=sealed.round,
-            term=sealed.term,
-            merged_root="0x" + sealed.merged_root.hex(),
-            loss_before_e9=min(sealed.loss_before, _LARGEST_INTEGER),
-            loss_after_e9=min(sealed.loss_after, _LARGEST_INTEGER),
-            metric_e9=sealed.metric,
-            shares=[list(share) for share in shares],
-            rejects=_rejects(sealed.rejects),
-            signers=list(sealed.signers),
-            credited_wei=sealed.credited,
-        )
+def _event(session: Session, record: Record) -> Event:
+    place = record.place
+    row = Event(
+        chain_id=place.chain_id,
+        block=place.block,
+        block_hash=place.block_hash,
+        log_index=place.log_index,
+        transaction=place.transaction,
+        kind=record.kind,
+        agreement_id=record.agreement_id or None,
+        run_id=record.run_id or None,
+        data=dict(record.data),
     )
-    if sealed.credited:
-        _store_credits(session, row, run_id, sealed, shares)
+    session.add(row)
+    session.merge(Block(chain_id=place.chain_id, number=place.block, time_s=record.time_s))
     session.flush()
+    if record.kind == "Sealed":
+        session.add(_round(row, record))
+    elif record.kind == "RowCounted":
+        session.add(_row(row, record))
+    session.flush()
+    return row
+
+
+def _round(row: Event, sealed: Record) -> Round:
+    data = sealed.data
+    return Round(
+        event_id=row.id,
+        run_id=sealed.run_id,
+        number=sealed.number("round"),
+        term=sealed.number("term"),
+        merged_root=data["merged_root"],
+        loss_before_e9=min(sealed.number("loss_before"), _LARGEST_INTEGER),
+        loss_after_e9=min(sealed.number("loss_after"), _LARGEST_INTEGER),
+        metric_e9=sealed.number("metric"),
+        shares=[list(share) for share in row_of(data)],
+        rejects=_rejects(bytes.fromhex(data["rejects"][2:])),
+        signers=list(data["signers"]),
+        credited_wei=sealed.number("credited"),
+    )
+
+
+def _row(row: Event, counted: Record) -> RoundRow:
+    before, after = (counted.number(name) for name in ("loss_before", "loss_after"))
+    return RoundRow(
+        event_id=row.id,
+        run_id=counted.run_id,
+        round=counted.number("round"),
+        party=counted.number("party"),
+        registration=counted.number("registration"),
+        loss_before_e9=None if after == _NO_DATA else min(before, _LARGEST_INTEGER),
+        loss_after_e9=None if after == _NO_DATA else min(after, _LARGEST_INTEGER),
+        metric_e9=counted.number("metric"),
+        shares=counted.data["shares"],
+    )
 
 
 def _rejects(packed: bytes) -> list[list[int]]:
@@ -119,52 +138,39 @@ def _rejects(packed: bytes) -> list[list[int]]:
     return [[int.from_bytes(entry[:2], "big"), entry[2]] for entry in entries]
 
 
-def _store_credits(
+def _enter(
     session: Session,
-    row: Event,
-    run_id: str,
-    sealed: chain_events.Sealed,
-    shares: tuple[tuple[int, int], ...],
+    transaction: Sequence[Record],
+    rows: Mapping[tuple[int, str, int], Event],
 ) -> None:
-    """Divides a settlement by the contract's own rule.
+    """Enters what a transaction moved, and which organization was credited what."""
+    history = IndexedHistory(session)
 
-    The contract says how much of the pool is vested (`Credited`, raised in the same transaction,
-    before `Sealed`) and how much it credited in all, not to whom: that follows from the row that
-    was sealed, each share of what had not been credited before being rounded down.
-    """
-    credited = _credited_events(session, run_id)
-    own = [each for each in credited if each.transaction == row.transaction][-1]
-    before_wei = sum(int(each.data["credited"]) for each in credited if each.id != own.id)
-    amounts = credits_wei(int(own.data["vested"]) - before_wei, [bips for _, bips in shares])
-    if sum(amounts) != sealed.credited:
-        raise LedgerMismatch(
-            f"round {sealed.round} of run {run_id}: {sum(amounts)} wei by our account, "
-            f"{sealed.credited} wei by the contract's",
-            hint="events are missing from the index: point rpc_url at an endpoint with all logs",
+    def balance(account: Account) -> int:
+        return books.balance_wei(session, account)
+
+    for fact in facts_of(transaction, history, balance):
+        if not isinstance(fact, Credited):
+            books.enter(session, fact)
+            continue
+        available_wei = fact.vested_wei - credited_wei(fact.run, balance)
+        books.enter(session, fact)
+        cause = next(
+            each
+            for each in transaction
+            if each.kind in ("Sealed", "Settled")
+            and each.run_id == fact.run
+            and each.place.log_index > fact.place.log_index
         )
-    for (party, bips), amount_wei in zip(shares, amounts, strict=True):
-        session.add(
-            Credit(
-                event_id=row.id,
-                party=party,
-                run_id=run_id,
-                round=sealed.round,
-                share_bips=bips,
-                amount_wei=amount_wei,
+        for party, amount_wei in fact.division.amounts_wei(available_wei):
+            session.add(
+                Credit(
+                    event_id=rows[cause.place.key].id,
+                    party=party,
+                    run_id=fact.run,
+                    round=fact.round,
+                    share_bips=fact.division.bips(party),
+                    amount_wei=amount_wei,
+                )
             )
-        )
-
-
-def _credited_events(session: Session, run_id: str) -> list[Event]:
-    query = sa.select(Event).where(Event.run_id == run_id, Event.kind == "Credited")
-    return list(session.scalars(query.order_by(Event.block, Event.log_index)))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, int) and abs(value) > _EXACT_IN_JSON:
-        return str(value)
-    return value
+    session.flush()

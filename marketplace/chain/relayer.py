@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,43 +18,52 @@ from contracts import Contracts
 from contracts.errors import ChainError, ContractReverted, TransactionTimeout
 from contracts.keys import Signer
 from marketplace.chain import outbox
-from marketplace.chain.indexer import Indexer, indexed_block
-from marketplace.chain.postings import KINDS, Outcome, Posting
+from marketplace.chain.indexer import indexed_block
+from marketplace.chain.kinds import KINDS
+from marketplace.chain.postings import Outcome, Posting
 from marketplace.chain.trouble import Trouble
 from marketplace.errors import MarketError
 from marketplace.storage.database import Database
 from marketplace.storage.models import Operation
+from marketplace.trail.actor import acting_as
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 60
 
 
 class Relayer:
-    """Works through the outbox. One process at a time does: the one that serves."""
+    """Works through the outbox. One process at a time does with one key: see `duties`."""
 
     def __init__(
         self,
         database: Database,
         contracts: Contracts,
-        indexer: Indexer,
+        catch_up: Callable[[], Awaitable[None]],
         signer: Signer,
         interval_s: float,
         clock: Callable[[], int],
     ) -> None:
+        """Args: `catch_up` reads the chain, if this process is to, after something was posted."""
         self._database = database
         self._contracts = contracts
-        self._indexer = indexer
+        self._catch_up = catch_up
         self._signer = signer
         self._interval_s = interval_s
         self._clock = clock
 
+    @property
+    def address(self) -> str:
+        """The account that pays for gas."""
+        return self._signer.address
+
     async def run(self) -> None:
         """Posts whatever comes in until it is cancelled."""
         trouble = Trouble(_LOG, "the outbox")
+        acting_as("relayer")
         while True:
             try:
                 while await self.step():
-                    await self._indexer.catch_up()
+                    await self._catch_up()
                 trouble.over()
             except (ChainError, MarketError, sa.exc.OperationalError) as error:
                 trouble.is_(error)
@@ -67,7 +76,7 @@ class Relayer:
         Returns:
             Whether anything was posted or refused, so that the index may know more now.
         """
-        rows = await self._database.read(outbox.unfinished)
+        rows = await self._database.take(outbox.claim, self._signer.address, self._clock())
         return any(await asyncio.gather(*(self._advance(row) for row in rows)))
 
     async def _advance(self, row: Operation) -> bool:

@@ -10,7 +10,25 @@ from typing import Any
 import typer
 
 from contracts.errors import ChainError, KeyFileError
-from marketplace.cli import agreements, money, nodes, operate, runs, wallets
+from marketplace.cli import (
+    admissions,
+    agreements,
+    announcements,
+    audit,
+    backup,
+    drafts,
+    leases,
+    money,
+    motions,
+    nodes,
+    operate,
+    org,
+    rebuilding,
+    runs,
+    statements,
+    trail,
+    wallets,
+)
 from marketplace.cli.output import complain
 from marketplace.errors import MarketError, SettingsError
 
@@ -23,16 +41,31 @@ app = typer.Typer(
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
     "Exit codes: 2 usage, 3 settings or keys, 4 invalid input, 5 sign-in required, 6 not allowed, "
     "7 wrong signature, 8 not found, 9 conflict, 10 refused by a contract, 11 nobody answers, "
-    "12 still waiting.",
+    "12 still waiting, 13 something is not as on chain, 14 an audit could not recompute all, "
+    "20 too many requests, 21 records were changed.",
 )
 operate.install(app)
+backup.install(app)
 money.install(app)
+statements.install(app, money.app)
+rebuilding.install(app)
+announcements.install(app)
 wallets.install(app)
+audit.install(app)
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(agreements.app, name="agreement")
+app.add_typer(drafts.templates, name="template")
+app.add_typer(drafts.app, name="draft")
+app.add_typer(motions.app, name="motion")
+app.add_typer(admissions.app, name="admission")
 app.add_typer(nodes.app, name="node")
 app.add_typer(runs.app, name="run")
 app.add_typer(money.app, name="rewards")
+app.add_typer(leases.app, name="lease")
+app.add_typer(org.app, name="org")
+app.add_typer(org.tokens, name="token")
+app.add_typer(trail.app, name="trail")
+app.add_typer(announcements.app, name="webhook")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from marketplace.cli import options
-from marketplace.cli.agreements import AgreementId, agreement_id
+from marketplace.cli.agreements import AgreementId, act, agreement_id, done
 from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
 from marketplace.clock import iso, now_s
@@ -65,6 +65,57 @@ def approve(
     show(shown, as_json, f"{shown['spiffe_id']}: {shown['state']}")
 
 
+@app.command(
+    "reject",
+    epilog="Example: swarm-market node reject hospital-a/site-1 --wallet hospital-a.json",
+)
+def reject(
+    node: Annotated[str, typer.Argument(help="organization/node, or the enrollment's id")],
+    wallet: options.Wallet,
+    reason: Annotated[str, typer.Option(help="the node's operator reads it")] = "",
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Turns a node away that used a token. Undo it with a new token."""
+    with options.client(market, wallet, password_file) as client:
+        shown = client.reject(_waiting(client, node)["id"], reason)
+    show(shown, as_json, f"{shown['spiffe_id']}: {shown['state']}")
+
+
+@app.command(
+    "retire",
+    epilog="Example: swarm-market node retire hospital-a/site-1 --wallet hospital-a.json",
+)
+def retire(
+    node: Annotated[str, typer.Argument(help="organization/node")],
+    wallet: options.Wallet,
+    agreement: OfAgreement = "",
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
+    as_json: options.Json = False,
+) -> None:
+    """Takes a node out of the next rounds. Undo it by enrolling it with a new token and key."""
+    with options.client(market, wallet, password_file) as client:
+        chosen = agreement_id(client, agreement) if agreement else None
+        enrolled = [each for each in client.nodes(chosen) if not each["retired"]]
+        found = [each for each in enrolled if _name(each) == node]
+        if not found:
+            raise NotFound(
+                f"no node {node} is enrolled",
+                hint="enrolled: " + (", ".join(map(_name, enrolled)) or "none"),
+            )
+        if len(found) > 1:
+            raise InvalidInput(f"{node} is in several agreements", hint="name one: --agreement")
+        prepared = client.governance.prepare(
+            "retire", found[0]["agreement"], found[0]["organization"], node=found[0]["node"]
+        )
+        operation = act(client, prepared, yes, wait_s)
+    show(operation, as_json, done(operation))
+
+
 @app.command("list", epilog="Example: swarm-market node list --wallet hospital-a.json")
 def list_nodes(
     wallet: options.Wallet,
@@ -85,7 +136,7 @@ def list_nodes(
 
 
 def _waiting(client: MarketClient, wanted: str) -> dict[str, Any]:
-    known = [each for each in client.enrollments() if each["state"] != "enrolled"]
+    known = [each for each in client.enrollments() if each["state"] not in ("enrolled", "rejected")]
     found = [each for each in known if wanted in (each["id"], _name(each), each["spiffe_id"])]
     if not found:
         raise NotFound(

@@ -50,7 +50,8 @@ def init(
     """Makes a marketplace: its folder, settings, certificate authority and keys."""
     from marketplace import settings
     from marketplace.clock import now_s
-    from marketplace.identity import authority, leases
+    from marketplace.identity import authority
+    from marketplace.leases import signing as leases
 
     admins = [_address(each) for each in admin or []]
     if (folder / settings.SETTINGS_FILE).exists():

@@ -10,16 +10,25 @@ import typer
 
 from contracts.keys import Signer, load_wallet
 from marketplace.client import MarketClient
-from marketplace.errors import InvalidInput, NotFound
+from marketplace.errors import InvalidInput, NotFound, SignInRequired
 
 DEFAULT_MARKET = "http://127.0.0.1:8080"
 PASSWORD_VARIABLE = "SWARM_MARKET_PASSWORD"
+TOKEN_VARIABLE = "SWARM_MARKET_TOKEN"
 
 Market = Annotated[
     str, typer.Option("--market", envvar="SWARM_MARKET_URL", help="URL of the marketplace")
 ]
 Wallet = Annotated[
     Path, typer.Option("--wallet", envvar="SWARM_MARKET_WALLET", help="encrypted keystore")
+]
+Access = Annotated[
+    Path | None,
+    typer.Option(
+        "--wallet",
+        envvar="SWARM_MARKET_WALLET",
+        help=f"encrypted keystore; else the token in ${TOKEN_VARIABLE}",
+    ),
 ]
 PasswordFile = Annotated[
     Path | None,
@@ -60,9 +69,15 @@ def password(file: Path | None, *, confirm: bool) -> str:
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
 
 
-def client(market: str, wallet: Path, password_file: Path | None) -> MarketClient:
-    """A client that signs in with a keystore."""
-    return MarketClient(market, opened(wallet, password_file))
+def client(market: str, wallet: Path | None, password_file: Path | None) -> MarketClient:
+    """A client that signs in with a keystore, or has a token. Raises SignInRequired."""
+    if wallet is not None:
+        return MarketClient(market, opened(wallet, password_file))
+    if token := os.environ.get(TOKEN_VARIABLE):
+        return MarketClient(market, token=token)
+    raise SignInRequired(
+        "this needs a wallet or a token", hint=f"--wallet, or ${TOKEN_VARIABLE}: token new"
+    )
 
 
 def full_id(known: list[str], given: str, what: str) -> str:

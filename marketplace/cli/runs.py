@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
 
 from marketplace.cli import options
 from marketplace.cli.agreements import agreement_id
-from marketplace.cli.output import show, table
+from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
+from marketplace.errors import InvalidInput
 
 app = typer.Typer(help="Runs: trainings of one model under an agreement.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(help="id of a run, how it begins, or its name")]
@@ -30,7 +32,9 @@ def create(
 ) -> None:
     """Creates a run, in the name of the party whose wallet this is."""
     with options.client(market, wallet, password_file) as client:
-        operation = client.create_run(agreement_id(client, agreement), name)
+        identifier = agreement_id(client, agreement)
+        _warn_of_missing_nodes(client, identifier)
+        operation = client.create_run(identifier, name)
         if wait_s > 0:
             operation = client.wait(operation["id"], wait_s)
     result = operation["result"] or {}
@@ -84,6 +88,94 @@ def show_run(
         f"target {_loss(shown['target_loss_e9'])}",
         table(("round", "loss", "metric", "shares", "signers", "transaction"), rows),
     )
+
+
+@app.command(
+    "note",
+    epilog="Example: swarm-market run note tumors --project screening --tag baseline "
+    "--set rate=0.1 --wallet hospital-a.json",
+)
+def write_note(
+    run: RunId,
+    wallet: options.Wallet,
+    project: Annotated[str | None, typer.Option(help="What it belongs to.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is about.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="May be given often; '' for none.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="A hyper-parameter, name=value; often.")
+    ] = None,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Writes down what a run is about; what is not named stays as it is."""
+    with options.client(market, wallet, password_file) as client:
+        identifier = run_id(client, run)
+        known = client.run(identifier)["note"]
+        wanted = {name: known[name] for name in ("project", "description", "tags")}
+        wanted |= {"hyperparameters": known["hyperparameters"] | _values(values or [])}
+        if project is not None:
+            wanted["project"] = project
+        if description is not None:
+            wanted["description"] = description
+        if tag is not None:
+            wanted["tags"] = [each for each in tag if each]
+        written = client.write_note(identifier, wanted)
+    show(written, as_json, f"{run}: noted")
+
+
+@app.command(
+    "compare", epilog="Example: swarm-market run compare tumors tumors-2 --wallet hospital-a.json"
+)
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="two to eight runs, by name or id")],
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Shows runs side by side: results, and what differs in terms and hyper-parameters."""
+    with options.client(market, wallet, password_file) as client:
+        found = client.compare([run_id(client, each) for each in runs])
+    sides = found["runs"]
+    rows: list[tuple[Any, ...]] = [
+        ("state", *(standing(each) for each in sides)),
+        ("rounds", *(max(each["sealed_rounds"] - 1, 0) for each in sides)),
+        ("lowest loss", *(_loss(each["best_loss_e9"]) for each in sides)),
+        ("last loss", *(_loss(each["last_loss_e9"]) for each in sides)),
+        ("best", *("*" if each["id"] == found["best"] else "" for each in sides)),
+    ]
+    rows += [(row["name"], *row["values"]) for row in found["differences"]]
+    show(found, as_json, table(("", *(each["name"] for each in sides)), rows))
+
+
+def _values(given: list[str]) -> dict[str, Any]:
+    """name=value pairs; a value that is JSON is taken as such."""
+    found: dict[str, Any] = {}
+    for each in given:
+        name, equals, text = each.partition("=")
+        if not equals:
+            raise InvalidInput(f"--set {each} is not name=value", hint="--set rate=0.1")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def _warn_of_missing_nodes(client: MarketClient, agreement: str) -> None:
+    """A run may begin before all nodes are there; who is not there is not counted."""
+    present = {each["party"] for each in client.nodes(agreement) if not each["retired"]}
+    missing = [
+        each["organization"]
+        for each in client.agreement(agreement)["parties"]
+        if each["party"] not in present and not each["out"]
+    ]
+    if missing:
+        note(
+            f"no node is enrolled yet of {', '.join(missing)}: rounds go on without them, or wait "
+            "until enough are there"
+        )
 
 
 def run_id(client: MarketClient, given: str) -> str:

@@ -1,4 +1,4 @@
-"""What a node needs to go on: fresh SVIDs and leases, as long as it is entitled to them."""
+"""What a node needs to go on: fresh SVIDs, as long as it is entitled to them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from sqlalchemy.orm import Session
 
 from marketplace.errors import NotAllowed
 from marketplace.identity.authority import Authority, Issued, requested_key, requested_uris
-from marketplace.identity.leases import FEATURES, Lease, LeaseSigner
-from marketplace.identity.secrets import new_id
 from marketplace.nodes.registry import present
 from marketplace.storage.models import Agreement, Certificate, Enrollment
-from marketplace.storage.models import Lease as LeaseRow
 
 
 def renew_svid(
@@ -41,37 +38,6 @@ def renew_svid(
     return issued
 
 
-def new_lease(
-    session: Session, signer: LeaseSigner, enrollment_id: str, now_s: int, lifetime_s: int
-) -> str:
-    """Signs a lease for an enrolled node.
-
-    Raises:
-        NotAllowed: the node is not enrolled (any more).
-    """
-    enrollment = session.get_one(Enrollment, enrollment_id)
-    organization = must_be_enrolled(session, enrollment, now_s)
-    lease = Lease(
-        id=new_id(),
-        organization=organization,
-        node=enrollment.spiffe_id,
-        features=FEATURES,
-        issued_s=now_s,
-        expires_s=now_s + lifetime_s,
-    )
-    session.add(
-        LeaseRow(
-            id=lease.id,
-            spiffe_id=enrollment.spiffe_id,
-            organization=organization,
-            features=list(lease.features),
-            issued_s=lease.issued_s,
-            expires_s=lease.expires_s,
-        )
-    )
-    return signer.sign(lease)
-
-
 def holder_of(session: Session, serial: str) -> str:
     """The id of the enrollment under which a certificate was issued.
 
@@ -94,7 +60,8 @@ def must_be_enrolled(session: Session, row: Enrollment, now_s: int) -> str:
         NotAllowed: it is retired or replaced, was never approved in time, or the agreement is over.
     """
     agreement = session.get_one(Agreement, row.agreement_id)
-    waiting = row.operation is None or row.operation.state in ("queued", "sent")
+    posting = row.operation is None or row.operation.state in ("queued", "sent")
+    waiting = posting and row.rejection is None
     enrolled = present(session, row.agreement_id).get(row.spiffe_id)
     if now_s <= agreement.message["not_after"] and (
         (waiting and now_s < row.message["deadline"])
@@ -103,7 +70,7 @@ def must_be_enrolled(session: Session, row: Enrollment, now_s: int) -> str:
         return agreement.parties[row.party].organization
     raise NotAllowed(
         f"{row.spiffe_id} is not enrolled",
-        hint="it was retired or replaced, or its owner did not approve it in time",
+        hint="it was retired or replaced, or its owner rejected it or did not approve it in time",
     )
 
 

@@ -20,9 +20,10 @@ from contracts import Contracts
 from contracts.errors import SignatureError
 from contracts.messages import Domain, from_json, recover, to_json, typed_data
 from contracts.messages import Enrollment as EnrollmentMessage
-from marketplace.access import Caller, party_of, visible
+from marketplace.access import Caller, must_speak_for, party_of, visible
 from marketplace.agreements.names import must_own_name
-from marketplace.agreements.service import is_active
+from marketplace.agreements.remarks import remark
+from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.postings import NodeEnrollment, kind_of
 from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
@@ -32,10 +33,11 @@ from marketplace.nodes import tokens
 from marketplace.nodes.credentials import must_be_enrolled, record_certificate
 from marketplace.nodes.numbering import is_stale, next_nonce, refuse_used_key, state
 from marketplace.storage.database import Database
-from marketplace.storage.models import Agreement, Enrollment, EnrollmentToken
+from marketplace.storage.models import Agreement, Enrollment, EnrollmentToken, Rejection
 
 # How long the owner has to approve before the node has to ask again.
 APPROVAL_S = 7 * 86_400
+_REASON_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Enrollments:
         )
         if known is None:
             known = self._first_use(session, token, request, nonce, now_s)
+        elif known.rejection is not None:
+            raise rejected(known)
         elif (known.key, known.csr_hash) != (request.key, request.csr_hash):
             raise NotAllowed(
                 "this enrollment token was used already, with another key",
@@ -153,7 +157,7 @@ class Enrollments:
         self, session: Session, row: Enrollment, request: Request, nonce: int, now_s: int
     ) -> None:
         """Writes the message anew if it is out of date, or its operator had second thoughts."""
-        stale = is_stale(row, nonce, now_s)
+        stale = is_stale(session, row, nonce, now_s)
         wishes = {"url": request.url, "may_lead": request.may_lead}
         changed = row.operation is None and row.message | wishes != row.message
         if not stale and not changed:
@@ -226,6 +230,8 @@ class Enrollments:
         now_s: int,
     ) -> dict[str, Any]:
         row = _seen(session, caller, enrollment_id)
+        if row.rejection is not None:
+            raise rejected(row)
         agreement = session.get_one(Agreement, row.agreement_id)
         party = party_of(agreement, lambda each: each.number == row.party, "the node's owner")
         self._check(row, signature, party.wallet, f"the wallet of {party.organization}")
@@ -235,7 +241,7 @@ class Enrollments:
                 hint="the operator runs `swarm-node enroll` with the same token once more",
             )
         if row.operation is None or row.operation.state == outbox.FAILED:
-            if is_stale(row, nonce, now_s):
+            if is_stale(session, row, nonce, now_s):
                 raise Conflict(
                     "this enrollment is out of date",
                     hint="the operator runs `swarm-node enroll` with the same token once more",
@@ -249,6 +255,39 @@ class Enrollments:
             row.operation = outbox.enqueue(
                 session, kind_of(posting), posting.effect, agreement.id, posting.payload(), now_s
             )
+        return self._view(session, row)
+
+    def reject(
+        self, session: Session, caller: Caller, enrollment_id: str, reason: str, now_s: int
+    ) -> dict[str, Any]:
+        """Turns a node away: it gets no certificates any more, and holds up nobody behind it.
+
+        Raises:
+            NotFound: no such enrollment that the caller may see.
+            NotAllowed: the caller speaks for another organization.
+            Conflict: it was approved already.
+        """
+        row = _seen(session, caller, enrollment_id)
+        agreement = session.get_one(Agreement, row.agreement_id)
+        party = party_of(agreement, lambda each: each.number == row.party, "the node's owner")
+        must_speak_for(caller, party)
+        if row.operation is not None and row.operation.state != outbox.FAILED:
+            raise Conflict(
+                f"this enrollment was approved already and is {state(row)}",
+                hint=f"swarm-market node retire {party.organization}/{row.message['node']}",
+            )
+        if row.rejection is None:
+            session.add(
+                Rejection(
+                    enrollment_id=row.id,
+                    rejected_by=caller.signed_in,
+                    reason=remark(reason, "a reason", _REASON_CHARACTERS),
+                    created_s=now_s,
+                )
+            )
+            session.flush()
+            session.refresh(row)
+            _fail_those_behind(session, row, now_s)
         return self._view(session, row)
 
     def list(
@@ -268,6 +307,7 @@ class Enrollments:
             "id": row.id,
             "agreement": row.agreement_id,
             "organization": agreement.parties[row.party].organization,
+            "wallet": agreement.parties[row.party].wallet,
             "node": message.node,
             "spiffe_id": row.spiffe_id,
             "key": row.key,
@@ -277,6 +317,7 @@ class Enrollments:
             "message": row.message,
             "typed_data": typed_data(self.domain, message),
             "operation": outbox.view(row.operation) if row.operation else None,
+            "rejected_because": row.rejection.reason if row.rejection else None,
             "created_s": row.created_s,
         }
 
@@ -289,6 +330,34 @@ class Enrollments:
             raise WrongSignature(
                 f"this is not a signature of {whose} ({expected}) under this enrollment",
                 hint="sign the message as it is shown now; it changes when it is renewed",
+            )
+
+
+def rejected(row: Enrollment) -> NotAllowed:
+    """What a node hears that its owner turned away."""
+    because = row.rejection.reason if row.rejection else ""
+    return NotAllowed(
+        f"the owner rejected this enrollment{': ' + because if because else ''}",
+        hint="ask your organization for a new token: swarm-market node token",
+    )
+
+
+def _fail_those_behind(session: Session, row: Enrollment, now_s: int) -> None:
+    """Approved enrollments with a higher number: without this one their turn never comes."""
+    behind = session.scalars(
+        sa.select(Enrollment).where(
+            Enrollment.agreement_id == row.agreement_id, Enrollment.party == row.party
+        )
+    )
+    for each in behind:
+        later = int(each.message["nonce"]) > int(row.message["nonce"])
+        if later and each.operation is not None and each.operation.state == outbox.QUEUED:
+            outbox.failed(
+                session,
+                each.operation.id,
+                "an enrollment that was numbered before this one was rejected",
+                "the operator runs `swarm-node enroll` with the same token once more",
+                now_s,
             )
 
 

@@ -15,34 +15,52 @@ from marketplace.storage.models import Enrollment, Event
 
 
 def state(row: Enrollment) -> str:
-    """awaiting-key, awaiting-owner, queued, sent, enrolled or failed."""
+    """awaiting-key, awaiting-owner, rejected, queued, sent, enrolled or failed."""
+    if row.rejection is not None:
+        return "rejected"
     if row.operation is not None:
         return "enrolled" if row.operation.state == outbox.CONFIRMED else row.operation.state
     return "awaiting-owner" if row.key_signature else "awaiting-key"
 
 
-def is_stale(row: Enrollment, nonce: int, now_s: int) -> bool:
-    """Whether the message can no longer be enrolled with: its number is used up, or it is late."""
+def is_stale(session: Session, row: Enrollment, nonce: int, now_s: int) -> bool:
+    """Whether the message can no longer be enrolled with.
+
+    Its number is used up, or it is late, or one before it was rejected, so that its turn would
+    never come.
+    """
     if row.operation is not None and row.operation.state != outbox.FAILED:
         return False
-    outrun = int(row.message["nonce"]) < nonce
-    return outrun or int(row.message["deadline"]) <= now_s
+    own = int(row.message["nonce"])
+    before = [number for number in _waiting(session, row, now_s) if nonce <= number < own]
+    return own < nonce or own > nonce + len(set(before)) or int(row.message["deadline"]) <= now_s
 
 
 def next_nonce(session: Session, agreement_id: str, party: int, nonce: int, now_s: int) -> int:
-    """The chain's next number, or the one behind those that wait to be posted."""
+    """The chain's next number, or the first that nobody waits with."""
+    like = Enrollment(id="", agreement_id=agreement_id, party=party)
+    taken = set(_waiting(session, like, now_s))
+    while nonce in taken:
+        nonce += 1
+    return nonce
+
+
+def _waiting(session: Session, row: Enrollment, now_s: int) -> list[int]:
+    """The numbers of the same party's other enrollments that may still be posted."""
     rows = session.scalars(
         sa.select(Enrollment).where(
-            Enrollment.agreement_id == agreement_id, Enrollment.party == party
+            Enrollment.agreement_id == row.agreement_id,
+            Enrollment.party == row.party,
+            Enrollment.id != row.id,
         )
     )
-    waiting = [
-        int(row.message["nonce"]) + 1
-        for row in rows
-        if int(row.message["deadline"]) > now_s
-        and (row.operation is None or row.operation.state != outbox.FAILED)
+    return [
+        int(each.message["nonce"])
+        for each in rows
+        if each.rejection is None
+        and int(each.message["deadline"]) > now_s
+        and (each.operation is None or each.operation.state != outbox.FAILED)
     ]
-    return max([nonce, *waiting])
 
 
 def refuse_used_key(session: Session, agreement_id: str, key: str) -> None:

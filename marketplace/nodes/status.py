@@ -23,6 +23,14 @@ class LastRound(BaseModel):
     samples: int = Field(default=0, ge=0, lt=2**53)
 
 
+class Trouble(BaseModel):
+    """A warning or an error in a node's log. Only its own organization gets to see it."""
+
+    at_s: int = Field(ge=0, lt=2**53)
+    level: str = Field(max_length=15)
+    text: str = Field(max_length=500)
+
+
 class Status(BaseModel):
     """Of what a node says about itself, what is shown; the rest is not kept.
 
@@ -31,7 +39,11 @@ class Status(BaseModel):
 
     state: str = Field(default="", max_length=63)
     round: int = Field(default=0, ge=0, lt=2**32)
+    training: bool = False
     last: LastRound = LastRound()
+    version: str = Field(default="", max_length=63)
+    svid_expires_s: int | None = Field(default=None, ge=0, lt=2**53)
+    troubles: list[Trouble] = Field(default=[], max_length=16)
 
 
 def record(session: Session, enrollment_id: str, status: Status, now_s: int) -> None:
@@ -58,12 +70,19 @@ def list_nodes(
     query = sa.select(Agreement).where(visible(caller, Agreement.id))
     if agreement_id is not None:
         query = query.where(Agreement.id == agreement_id)
+    own = caller.wallets if caller.wallet is not None else frozenset[str]()
     nodes = [
-        node
+        node if caller.is_admin or node["wallet"] in own else _for_others(node)
         for agreement in session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id))
         for node in nodes_of(session, agreement, now_s)
     ]
     return sorted(nodes, key=lambda node: (node["retired"], node["spiffe_id"]))
+
+
+def _for_others(node: dict[str, Any]) -> dict[str, Any]:
+    """What goes wrong at a site is its own organization's business."""
+    said = {name: value for name, value in node["status"].items() if name != "troubles"}
+    return node | {"status": said}
 
 
 def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[str, Any]]:
@@ -80,6 +99,7 @@ def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[st
             "registration": each.registration,
             "party": each.party,
             "organization": agreement.parties[each.party].organization,
+            "wallet": agreement.parties[each.party].wallet,
             "node": each.spiffe_id.rsplit("/", 1)[-1],
             "spiffe_id": each.spiffe_id,
             "key": each.key,

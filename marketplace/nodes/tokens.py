@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, agreement_seen, must_speak_for, party_of
+from marketplace.agreements.admission import must_be_admitted
 from marketplace.agreements.names import must_own_name
 from marketplace.errors import Conflict, NotAllowed
 from marketplace.identity.secrets import hash_secret, new_secret
@@ -44,7 +45,8 @@ def create(
     """
     agreement = agreement_seen(session, caller, agreement_id)
     party = party_of(agreement, lambda each: each.organization == organization, organization)
-    must_speak_for(caller, party)
+    must_speak_for(caller, party, operators=True)
+    must_be_admitted(session, agreement_id)
     must_own_name(session, party.organization, party.wallet)
     if agreement.message["trust_domain"] != trust_domain:
         raise Conflict(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from contracts.messages import Terms, from_json
 from contracts.training import Ending
 from marketplace.access import Caller, visible
-from marketplace.agreements.terms import BUDGET_RULES, NO_HASH
+from marketplace.agreements.terms import BUDGET_RULES, METERING, NO_HASH
 from marketplace.chain.outbox import events_of
 from marketplace.errors import NotFound
 from marketplace.storage.models import Agreement, Credit, Event, Round
@@ -34,7 +34,13 @@ class RunHistory:
 
     @cached_property
     def terms(self) -> Terms:
-        return from_json(Terms, self.agreement.message["terms"])
+        """What the run was created with: amendments of the agreement reach later runs only."""
+        return from_json(Terms, self.created.data["terms"])
+
+    @property
+    def is_local(self) -> bool:
+        """Whether each organization measures for itself, and rounds are settled later."""
+        return self.terms.metering == METERING["local"]
 
     @property
     def name(self) -> str:
@@ -52,7 +58,15 @@ class RunHistory:
 
     @property
     def initial_loss_e9(self) -> int | None:
-        """L0; None before round 0 is sealed."""
+        """L0; None before round 0 is sealed, under local metering before it is settled."""
+        if self.is_local:
+            return next(
+                (
+                    initial_loss_e9(int(each.data["gain"]), self.terms.loss_ceiling)
+                    for each in self.of_kind("Settled")
+                ),
+                None,
+            )
         if not self.rounds:
             return None
         return initial_loss_e9(self.rounds[0].loss_after_e9, self.terms.loss_ceiling)
@@ -63,6 +77,8 @@ class RunHistory:
         first = self.initial_loss_e9
         if first is None:
             return None
+        if self.is_local:
+            return first - min(first, int(self.of_kind("Settled")[-1].data["best"]))
         return min([first, *(each.loss_after_e9 for each in self.rounds[1:] if each.shares)])
 
     @property
@@ -85,13 +101,16 @@ class RunHistory:
         if first is None or best is None or first <= self.terms.target_loss:
             return 0
         if self.terms.budget_rule == BUDGET_RULES["per-round"]:
-            paid = sum(1 for each in self.rounds[1:] if each.shares)
+            if self.is_local:
+                paid = len(self.of_kind("Settled")) - 1  # round 0 is settled, and unpaid
+            else:
+                paid = sum(1 for each in self.rounds[1:] if each.shares)
             return vested_per_round_wei(self.funded_wei, paid, self.terms.max_rounds)
         return vested_wei(self.funded_wei, first - best, first - self.terms.target_loss)
 
     @property
     def credited_wei(self) -> int:
-        return sum(each.credited_wei for each in self.rounds)
+        return sum(each.amount_wei for each in self.credits)
 
     def credited_to_wei(self, party: int) -> int:
         return sum(each.amount_wei for each in self.credits if each.party == party)
@@ -99,6 +118,11 @@ class RunHistory:
     def claimed_by_wei(self, party: int) -> int:
         paid = (each for each in self.of_kind("Claimed") if each.data["party"] == party)
         return sum(int(event.data["amount"]) for event in paid)
+
+    @property
+    def openings(self) -> list[Event]:
+        """Latest first: a round that stalled is opened more than once, and the last one counts."""
+        return self.of_kind("RoundOpened")[::-1]
 
     def of_kind(self, kind: str) -> list[Event]:
         return [event for event in self.events if event.kind == kind]
@@ -136,7 +160,7 @@ def _history(session: Session, created: Event, agreement: Agreement) -> RunHisto
     run_id = created.run_id or ""
     rounds = sa.select(Round).where(Round.run_id == run_id).order_by(Round.number)
     credits = sa.select(Credit).where(Credit.run_id == run_id).order_by(Credit.round, Credit.party)
-    kinds = ("Finished", "Funded", "Claimed", "Refunded", "RoundOpened")
+    kinds = ("Finished", "Funded", "Claimed", "Refunded", "RoundOpened", "Settled")
     events = [event for kind in kinds for event in events_of(session, kind, run_id=run_id)]
     return RunHistory(
         run_id=run_id,

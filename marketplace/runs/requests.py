@@ -25,7 +25,7 @@ from contracts.messages import (
     typed_data,
 )
 from marketplace.access import Caller, agreement_seen, must_speak_for, party_of
-from marketplace.agreements.service import is_active
+from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.indexer import indexed_block
 from marketplace.chain.postings import Posting, RewardClaim, RunCreation, kind_of

@@ -11,7 +11,9 @@ from marketplace.access import Caller
 from marketplace.agreements.terms import METERING, name_of
 from marketplace.nodes.registry import registrations
 from marketplace.nodes.status import nodes_of
+from marketplace.runs.attendance import REASONS, attendance
 from marketplace.runs.leaders import leaders
+from marketplace.runs.notes import notes_of
 from marketplace.runs.readmodel import RunHistory, run_seen, runs_seen
 
 ENDINGS = {
@@ -20,20 +22,13 @@ ENDINGS = {
     Ending.AGREEMENT_OVER: "agreement over",
     Ending.PATIENCE: "no more progress",
 }
-# docs/protocol.md, Signed messages
-REASONS = {
-    1: "hash",
-    2: "header",
-    3: "schema",
-    4: "not finite",
-    5: "too few samples",
-    6: "unavailable",
-}
 
 
 def list_runs(session: Session, caller: Caller) -> list[dict[str, Any]]:
     """The runs that the caller may see, newest first."""
-    return [summary(run) for run in runs_seen(session, caller)]
+    runs = runs_seen(session, caller)
+    notes = notes_of(session, [run.run_id for run in runs])
+    return [summary(run) | {"note": notes[run.run_id]} for run in runs]
 
 
 def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
@@ -41,7 +36,10 @@ def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
     run = run_seen(session, caller, run_id)
     leading = leaders(session, run)
     open_leaders = leading.get(run.open_round, ()) if run.open_round is not None else ()
-    return summary(run) | {"leader": open_leaders[0] if open_leaders else None}
+    return summary(run) | {
+        "leader": open_leaders[0] if open_leaders else None,
+        "note": notes_of(session, [run_id])[run_id],
+    }
 
 
 def summary(run: RunHistory) -> dict[str, Any]:
@@ -77,7 +75,8 @@ def list_rounds(session: Session, caller: Caller, run_id: str) -> list[dict[str,
     """The sealed rounds of a run, in order. Raises NotFound."""
     run = run_seen(session, caller, run_id)
     organizations = {party.number: party.organization for party in run.agreement.parties}
-    nodes = {each.registration: each for each in registrations(session, run.agreement.id)}
+    registered = registrations(session, run.agreement.id)
+    nodes = {each.registration: each for each in registered}
     leading = leaders(session, run)
     return [
         {
@@ -100,6 +99,7 @@ def list_rounds(session: Session, caller: Caller, run_id: str) -> list[dict[str,
                 for number, code in row.rejects
             ],
             "signers": [nodes[number].spiffe_id for number in row.signers],
+            "attendance": attendance(run, registered, row),
             "credited_wei": str(row.credited_wei),
             "transaction": row.event.transaction,
             "block": row.event.block,
@@ -116,7 +116,11 @@ def show_earnings(session: Session, caller: Caller, run_id: str, now_s: int) -> 
     nodes say they have, over the organizations in the round's row. Samples are the nodes' own
     word: without it for every organization there is no `size_wei`.
     """
-    run = run_seen(session, caller, run_id)
+    return earnings(session, run_seen(session, caller, run_id), now_s)
+
+
+def earnings(session: Session, run: RunHistory, now_s: int) -> dict[str, Any]:
+    """`show_earnings`, of a run at hand."""
     samples = _samples(session, run, now_s)
     equal, size = _baselines(run, samples)
     return {

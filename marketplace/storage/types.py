@@ -33,3 +33,23 @@ class Wei(sa.types.TypeDecorator[int]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
         return None if value is None else int(value)
+
+
+class SignedWei(sa.types.TypeDecorator[int]):
+    """An amount in wei of either sign; as text, a sign and digits of fixed length."""
+
+    impl = sa.Numeric(_DIGITS, 0)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(_DIGITS + 1))
+        return dialect.type_descriptor(sa.Numeric(_DIGITS, 0))
+
+    def process_bind_param(self, value: int | None, dialect: sa.Dialect) -> Any:
+        if value is None:
+            return None
+        return f"{value:+0{_DIGITS + 1}d}" if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
+        return None if value is None else int(value)

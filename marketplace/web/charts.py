@@ -114,6 +114,114 @@ def share_bar(shares: Sequence[dict[str, Any]]) -> tuple[Slice, ...]:
     return tuple(slices)
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One run's losses."""
+
+    name: str
+    line: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """The losses of several runs on the same axes."""
+
+    curves: tuple[Curve, ...]
+    rounds: tuple[Tick, ...]
+    losses: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def overlay(runs: Sequence[tuple[str, Sequence[int]]]) -> Overlay | None:
+    """Lays out losses [1e-9] by round of runs with their names; None while there are none."""
+    highest_e9 = max((loss for _, losses in runs for loss in losses), default=0)
+    if not highest_e9:
+        return None
+    step = _step(highest_e9 / 1e9 * 1.05)
+    highest = step * math.ceil(highest_e9 / 1e9 * 1.05 / step)
+    last = max(1, *(len(losses) - 1 for _, losses in runs))
+
+    def x(number: float) -> float:
+        return float(round(_LEFT + (WIDTH - _LEFT - _RIGHT) * number / last, 1))
+
+    def y(value: float) -> float:
+        return float(round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - value / highest), 1))
+
+    curves = tuple(
+        Curve(name, " ".join(f"{x(n)},{y(loss / 1e9)}" for n, loss in enumerate(losses)), number)
+        for number, (name, losses) in enumerate(runs)
+    )
+    rounds = tuple(Tick(x(n), str(n)) for n in range(0, last + 1, max(1, math.ceil(last / 8))))
+    ticks = range(round(highest / step) + 1)
+    return Overlay(curves, rounds, tuple(Tick(y(step * n), f"{step * n:.4g}") for n in ticks))
+
+
+RING = 240  # width and height of the drawing
+_RING_RADIUS = 84
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A node on the ring, and where its name stands."""
+
+    x: float
+    y: float
+    text_x: float
+    text_y: float
+    anchor: str
+    name: str
+    party: int
+    state: str
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Who exchanges with whom: all with all."""
+
+    seats: tuple[Seat, ...]
+    lines: tuple[tuple[float, float, float, float], ...]
+    summary: str
+
+
+def ring(nodes: Sequence[dict[str, Any]], leader: str | None) -> Ring | None:
+    """Lays the nodes of a run out on a circle; None without any, or with more than one can see.
+
+    Args:
+        nodes: as `status.list_nodes` gives them.
+        leader: SPIFFE ID of who leads the open round.
+    """
+    if not 1 <= len(nodes) <= 24:
+        return None
+    seats = []
+    for number, node in enumerate(nodes):
+        angle = 2 * math.pi * number / len(nodes) - math.pi / 2
+        x, y = math.cos(angle), math.sin(angle)
+        middle = RING / 2
+        seats.append(
+            Seat(
+                x=round(middle + _RING_RADIUS * x, 1),
+                y=round(middle + _RING_RADIUS * y, 1),
+                text_x=round(middle + (_RING_RADIUS + 14) * x, 1),
+                text_y=round(middle + (_RING_RADIUS + 14) * y + 4, 1),
+                anchor="middle" if abs(x) < 0.3 else "start" if x > 0 else "end",
+                name=f"{node['organization']}/{node['node']}",
+                party=node["party"],
+                state="silent" if node["silent"] else str(node["status"].get("state") or "up"),
+                leads=node["spiffe_id"] == leader,
+            )
+        )
+    up = [seat for seat in seats if seat.state != "silent"]
+    lines = tuple((a.x, a.y, b.x, b.y) for n, a in enumerate(up) for b in up[n + 1 :])
+    leading = next((seat.name for seat in seats if seat.leads), "nobody")
+    return Ring(tuple(seats), lines, f"{len(up)} of {len(seats)} nodes up; {leading} leads.")
+
+
 def _step(highest: float) -> float:
     """A round number (1, 2, 2.5 or 5 times a power of ten) that divides the axis well."""
     rough = highest / _TICKS if highest > 0 else 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from contracts.errors import MessageError
 from contracts.messages import checksum_address
@@ -30,8 +30,34 @@ def _address(value: object) -> str:
         raise ValueError(str(error)) from error
 
 
-Signature = Annotated[bytes, BeforeValidator(_signature)]
-Address = Annotated[str, BeforeValidator(_address)]
+Signature = Annotated[
+    bytes,
+    BeforeValidator(_signature),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^0x[0-9a-f]{130}$",
+            "description": "65 bytes: r, s, v",
+            "example": "0x" + "1b" * _SIGNATURE_BYTES,
+        }
+    ),
+]
+Address = Annotated[
+    str,
+    BeforeValidator(_address),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^0x[0-9a-f]{40}$",
+            "description": "0x and 40 hexadecimal digits; if in both cases, EIP-55 decides",
+            "example": "0x" + "11" * 20,
+        }
+    ),
+]
 Hash = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
 Identifier = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Time = Annotated[int, Field(ge=0, lt=2**53, description="unix seconds")]
+Line = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^\x00-\x1f\x7f]+$")]
+SpiffeId = Annotated[str, Field(max_length=2048, pattern=r"^spiffe://[a-z0-9._/-]+$")]
 Label = Annotated[str, Field(pattern="^[a-z0-9-]{1,63}$")]

@@ -1,17 +1,13 @@
-"""The pages. They read the same views as the API, and refresh themselves when something changed."""
+"""Pages of single things. They read the same views as the API; `live` keeps them new."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
@@ -19,22 +15,13 @@ from marketplace.errors import MarketError, NotAllowed
 from marketplace.identity import sign_in
 from marketplace.nodes import status
 from marketplace.runs import usage, views
-from marketplace.storage.models import Event, NodeStatus, Operation, Party
 from marketplace.web import charts
 from marketplace.web.callers import COOKIE, CallerOf, MarketOf
 from marketplace.web.fields import Hash
-from marketplace.web.format import FILTERS, percent
+from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
-_templates = Jinja2Templates(Path(__file__).parent / "templates")
-_templates.env.filters |= FILTERS
-_templates.env.globals |= {"percent": percent, "share_bar": charts.share_bar}
 _LATEST_ROUNDS = 12
-
-
-def _page(request: Request, name: str, caller: Caller, **shown: Any) -> HTMLResponse:
-    context = {"caller": caller, "path": request.url.path, **shown}
-    return _templates.TemplateResponse(request, name, context)
 
 
 def error_page(request: Request, error: MarketError) -> Response | None:
@@ -43,21 +30,15 @@ def error_page(request: Request, error: MarketError) -> Response | None:
         return None
     if error.status == 401:
         return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
-    page = _page(request, "error.html", Caller(None), error=error)
-    page.status_code = error.status
-    return page
-
-
-@router.get("/")
-async def dashboard(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    runs = await market.database.read(views.list_runs, caller)
-    return _page(request, "dashboard.html", caller, runs=runs)
+    shown = page(request, "error.html", Caller(None), error=error)
+    shown.status_code = error.status
+    return shown
 
 
 @router.get("/runs/{run_id}")
 async def run(request: Request, run_id: Hash, caller: CallerOf, market: MarketOf) -> Response:
     shown = await market.database.read(_run, caller, run_id, market.clock())
-    return _page(request, "run.html", caller, **shown)
+    return page(request, "run.html", caller, **shown)
 
 
 def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str, Any]:
@@ -72,39 +53,13 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
         "nodes": [node for node in nodes if not node["retired"]],
         "parties": {node["spiffe_id"]: node["party"] for node in nodes},
         "chart": charts.loss_chart(rounds, run),
+        "ring": charts.ring([node for node in nodes if not node["retired"]], run["leader"]),
     }
-
-
-@router.get("/agreements")
-async def agreements(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    shown = await market.database.read(market.agreements.list, caller)
-    return _page(request, "agreements.html", caller, agreements=shown)
-
-
-@router.get("/agreements/{agreement_id}")
-async def agreement(
-    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
-) -> Response:
-    shown = await market.database.read(market.agreements.show, caller, agreement_id)
-    return _page(request, "agreement.html", caller, agreement=shown)
-
-
-@router.get("/nodes")
-async def nodes(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    shown = await market.database.read(status.list_nodes, caller, None, market.clock())
-    waiting = await market.database.read(market.enrollments.list, caller, None)
-    return _page(
-        request,
-        "nodes.html",
-        caller,
-        nodes=shown,
-        waiting=[each for each in waiting if each["state"] != "enrolled"],
-    )
 
 
 @router.get("/sign-in")
 async def sign_in_page(request: Request, next: str = "/") -> Response:
-    return _page(request, "sign_in.html", Caller(None), next=_local(next))
+    return page(request, "sign_in.html", Caller(None), next=_local(next))
 
 
 @router.post("/sign-in")
@@ -119,29 +74,6 @@ async def sign_in_by_token(request: Request, market: MarketOf) -> Response:
     secure = market.settings.public_web_url.startswith("https:")
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
     return response
-
-
-@router.get("/api/pulse")
-async def pulse(caller: CallerOf, market: MarketOf) -> dict[str, str]:
-    """A word that changes when any page might."""
-    if not caller.sees_all:
-        _ = caller.signed_in
-    return {"version": await market.database.read(_version)}
-
-
-def _version(session: Session) -> str:
-    parts = session.execute(
-        sa.select(
-            sa.select(sa.func.max(Event.id)).scalar_subquery(),
-            sa.select(sa.func.count(Event.id)).scalar_subquery(),
-            sa.select(sa.func.max(NodeStatus.received_s)).scalar_subquery(),
-            sa.select(sa.func.count(Party.signature)).scalar_subquery(),
-            sa.select(sa.func.count(Party.number)).scalar_subquery(),
-            sa.select(sa.func.sum(Operation.attempts)).scalar_subquery(),
-            sa.select(sa.func.max(Operation.updated_s)).scalar_subquery(),
-        )
-    ).one()
-    return hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()[:16]
 
 
 def _local(path: str) -> str:

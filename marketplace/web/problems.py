@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -28,10 +29,19 @@ from marketplace.errors import (
     Waiting,
     WrongSignature,
 )
+from marketplace.web.models import Problem
 
 _LOG = logging.getLogger(__name__)
 Page = Callable[[Request, MarketError], Response | None]
 _TYPE = "urn:swarm-market:problem:"
+# What any route may answer besides.
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "a problem document",
+        "model": Problem,
+        "content": {"application/problem+json": {}},
+    }
+}
 _KINDS: tuple[tuple[type[ChainError], type[MarketError]], ...] = (
     (SignatureError, WrongSignature),
     (MessageError, InvalidInput),
@@ -64,6 +74,7 @@ def install(app: FastAPI, page: Page | None = None) -> None:
 
     app.add_exception_handler(MarketError, market)
     app.add_exception_handler(ChainError, market)
+    app.add_exception_handler(sa.exc.OperationalError, _database)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -78,6 +89,11 @@ def document(error: MarketError) -> dict[str, Any]:
         "detail": str(error),
     }
     return problem | {"hint": error.hint} if error.hint else problem
+
+
+def plain(status: int, title: str) -> dict[str, Any]:
+    """The problem document of an HTTP status that says all there is to say."""
+    return {"type": "about:blank", "title": title, "status": status}
 
 
 def answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
@@ -105,9 +121,15 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
-    problem = {"type": "about:blank", "title": detail, "status": error.status_code}
+    problem = plain(error.status_code, str(error.detail))
     return answer(problem, dict(error.headers or {}))
+
+
+async def _database(_: Request, error: Exception) -> JSONResponse:
+    # A lock that was not had in time, a server that is away: nothing was written.
+    _LOG.warning("the database: %s", error)
+    busy = Unavailable("the database does not answer", hint="nothing was changed; try again")
+    return answer(document(busy), {"Retry-After": "1"})
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from node_agent.callbacks.agent import SOCKET_VARIABLE, AgentSocket
-from node_agent.callbacks.errors import AgentProtocolError, AgentUnreachable, CallbackError
+from node_agent.callbacks.errors import (
+    AgentProtocolError,
+    AgentUnreachable,
+    CallbackError,
+    SwarmRefused,
+)
 from node_agent.callbacks.instructions import (
     PROTOCOL,
     Evaluate,
@@ -26,7 +31,7 @@ from node_agent.callbacks.instructions import (
     Welcome,
     Write,
 )
-from node_agent.callbacks.measure import Measured
+from node_agent.callbacks.measure import NOTHING_MEASURED, Measured
 from node_agent.callbacks.progress import Progress, bar
 from node_agent.callbacks.settings import Settings, agreed
 from node_agent.parameters.format import ParameterFile, Written
@@ -70,6 +75,20 @@ class Trainee(Protocol):
     def detach(self) -> None: ...
 
 
+class Keeper(Protocol):
+    """Keeps what a restarted script needs besides the model, to go on as it would have."""
+
+    epoch: int
+
+    def joined(self, folder: Path) -> None: ...
+
+    def syncing(self, base: str) -> None: ...
+
+    def loaded(self, base: str) -> None: ...
+
+    def start_epoch(self, epoch: int) -> None: ...
+
+
 class SwarmCallback:
     """Joins a training loop to the swarm; import it from the module of your framework.
 
@@ -93,21 +112,26 @@ class SwarmCallback:
         self._total_rounds: int | None = None
         self._loopback = os.environ.get(LOOPBACK_VARIABLE, "").lower() in ("true", "1", "yes")
         self._agent: AgentSocket | None = None
+        self._has_validation = True
         self._base = ""
         self._final: ParameterFile | None = None
         self._first: tuple[int, float] | None = None  # the first round here, and when it was
         self._asked_s = self._told_s = 0.0
+        self._keeper: Keeper | None = None
 
     def epochs(self, total: int) -> Iterator[int]:
         """Count epochs from 0 to `total` and call all hooks but `on_batch_end` around them.
 
         Ends early when the run is over. A loop that is left by `break` calls `on_train_end` itself.
+        With the deterministic option a restarted script begins with the epoch it was in.
         """
         self._total_epochs = self._total_epochs or total
         self.on_train_begin()
-        for epoch in range(total):
+        for epoch in range(self._keeper.epoch if self._keeper else 0, total):
             if self.finished:
                 break
+            if self._keeper:
+                self._keeper.start_epoch(epoch)
             yield epoch
             self.on_epoch_end(epoch)
         self.on_train_end()
@@ -157,6 +181,8 @@ class SwarmCallback:
         due = self._progress.steps >= self._sync_frequency
         if due and self._agent is not None and not self.finished:
             window = self._progress.take_window()
+            if self._keeper:
+                self._keeper.syncing(self._base)
             self._follow(self._agent, {"op": "sync", "base": self._base, **window})
         return self.finished
 
@@ -197,10 +223,12 @@ class SwarmCallback:
             welcome = agent.open()
             for difference in agreed(self._settings, (welcome.name, welcome.run), welcome.terms):
                 self.logger.warning("%s: the terms win", difference)
-            self._trainee.use_agreed_validation(welcome.validation)
+            self._find_validation(welcome)
         except CallbackError:
             agent.close()
             raise
+        if self._keeper:
+            self._keeper.joined(welcome.directory / f"resume-{welcome.run[2:18]}")
         self._sync_frequency = welcome.terms.get("syncFrequency") or self._sync_frequency
         self._total_rounds = welcome.terms.get("maxRounds")
         self.logger.info(
@@ -209,6 +237,16 @@ class SwarmCallback:
         if not self._total_epochs:
             self.logger.warning("totalEpochs is not set: progress is shown without an end")
         return agent
+
+    def _find_validation(self, welcome: Welcome) -> None:
+        try:
+            self._trainee.use_agreed_validation(welcome.validation)
+        except SwarmRefused:
+            # Where every site measures on its own data, one without abstains.
+            if welcome.terms.get("metering") != "local":
+                raise
+            self._has_validation = False
+            self.logger.info("no validation data: this site abstains from measuring")
 
     def _follow(self, agent: AgentSocket, request: Mapping[str, Any]) -> None:
         """Make a request and run the agent's errands until it releases the script."""
@@ -224,8 +262,10 @@ class SwarmCallback:
                         {"op": "written", "root": written.root.hex(), "size": written.size}
                     )
                 case Evaluate(base, merged, points, gradient):
-                    measured = self._trainee.evaluate(base, merged, points, gradient)
-                    agent.answer({"op": "evaluated", **measured.to_json()})
+                    found = NOTHING_MEASURED
+                    if self._has_validation:
+                        found = self._trainee.evaluate(base, merged, points, gradient).to_json()
+                    agent.answer({"op": "evaluated", **found})
                 case Load() as load:
                     self._load(load)
                     if agent.answer({"op": "loaded"}):
@@ -240,6 +280,8 @@ class SwarmCallback:
     def _load(self, load: Load) -> None:
         self._trainee.load(ParameterFile.open(load.path))
         self._base, self.round = load.base, load.round
+        if self._keeper:
+            self._keeper.loaded(load.base)
         self._sync_frequency = load.sync_frequency or self._sync_frequency
         self.logger.info(
             "round %d: loss %s, metric %s, epochs %s, waited %.1f s  %s",

@@ -22,10 +22,11 @@ from node_agent.callbacks.pytorch import OWN as PYTORCH_OWN
 from node_agent.callbacks.pytorch import TorchTrainee
 from node_agent.callbacks.pytorch_data import ValidationData
 from node_agent.callbacks.pytorch_functions import Loss, Metric, metric_of
+from node_agent.callbacks.pytorch_local import LocalOptions
 from node_agent.callbacks.pytorch_model import TorchModel
 from node_agent.callbacks.settings import settings_of
 
-OWN = (*PYTORCH_OWN, "hfMode")
+OWN = (*(name for name in PYTORCH_OWN if name not in ("deterministic", "state")), "hfMode")
 MODES = ("full", "peft")
 
 
@@ -46,6 +47,7 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
         lossFunctionArgs: for the class.
         metricFunction: name of a class in torchmetrics, or a function (logits, labels) -> float.
         metricFunctionArgs: for the class.
+        proximal: as for PyTorch, as is scaffold.
         logger: instead of the logger `swarm`, which writes to stdout.
         **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
             hint that names the nearest parameter.
@@ -68,6 +70,8 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
         lossFunctionArgs: Mapping[str, Any] | None = None,
         metricFunction: str | Callable[..., Any] | None = None,
         metricFunctionArgs: Mapping[str, Any] | None = None,
+        proximal: float = 0.0,
+        scaffold: bool = False,
         logger: logging.Logger | None = None,
         **common: Any,
     ) -> None:
@@ -77,9 +81,9 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
             raise InvalidParameter(f"model must be the model that is trained, not {model!r}")
         loss = None if lossFunction is None else Loss(lossFunction, lossFunctionArgs)
         metric = metric_of(metricFunction, metricFunctionArgs)
-        self._hf = HuggingFaceTrainee(
-            _travelling(model, hfMode), adsValData, adsValBatchSize, loss, metric
-        )
+        travelling = _travelling(model, hfMode)
+        local = LocalOptions(travelling, proximal, scaffold)
+        self._hf = HuggingFaceTrainee(travelling, adsValData, adsValBatchSize, loss, metric, local)
         self._samples = 0
         super().__init__(settings, self._hf, logger)
 
@@ -126,9 +130,10 @@ class HuggingFaceTrainee(TorchTrainee):
         batch_size: int | None,
         loss: Loss | None,
         metric: Metric,
+        local: LocalOptions,
     ) -> None:
         of_logits = OwnLoss() if loss is None else LogitsLoss(loss)
-        super().__init__(model, None, batch_size, of_logits, LogitsMetric(metric))
+        super().__init__(model, None, batch_size, of_logits, LogitsMetric(metric), local)
         self._validation = validation
 
     def take_collator(self, collate: Collate | None) -> None:

@@ -23,6 +23,8 @@ class Welcome:
     round: int
     terms: Mapping[str, Any]
     validation: Path | None
+    directory: Path
+    """Where the agent keeps files, and the script may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ def _instruction(kind: str, message: dict[str, Any]) -> Instruction:
                 round=int(message["round"]),
                 terms=dict(message["terms"]),
                 validation=_path(message["validation"]),
+                directory=Path(message["directory"]),
             )
         case "refuse":
             raise SwarmRefused(str(message["error"]), hint=str(message.get("hint") or ""))

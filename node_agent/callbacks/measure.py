@@ -11,6 +11,11 @@ from node_agent.callbacks.errors import EvaluationError
 # must not stop the others: it is reported as this, which is worse than any loss worth training for
 # and small enough for the contract's fixed point.
 WORST_LOSS = 1e9
+NOTHING_MEASURED: dict[str, float | None] = {
+    "loss_before": None,
+    "loss_after": None,
+    "metric": None,
+}
 GRADIENT_METADATA = {"format": "swarm-1", "kind": "gradient"}
 
 
@@ -22,7 +27,7 @@ class Measured:
     loss_after: float
     metric: float
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, float | None]:
         return {
             "loss_before": reportable_loss(self.loss_before),
             "loss_after": reportable_loss(self.loss_after),

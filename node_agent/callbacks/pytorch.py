@@ -13,7 +13,7 @@ or with the hooks that programs for HPE Swarm Learning call: `on_train_begin()`,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from node_agent.callbacks.measure import Measured
 from node_agent.callbacks.pytorch_data import ValidationData
 from node_agent.callbacks.pytorch_evaluation import Evaluator
 from node_agent.callbacks.pytorch_functions import Loss, Metric, metric_of
+from node_agent.callbacks.pytorch_local import LocalOptions
 from node_agent.callbacks.pytorch_model import TorchModel
+from node_agent.callbacks.pytorch_resume import Resume
 from node_agent.callbacks.settings import settings_of
 from node_agent.parameters.format import ParameterFile, Written
 from node_agent.parameters.schema import Schema
@@ -38,6 +40,10 @@ OWN = (
     "lossFunctionArgs",
     "metricFunction",
     "metricFunctionArgs",
+    "proximal",
+    "scaffold",
+    "deterministic",
+    "state",
     "logger",
 )
 
@@ -60,6 +66,11 @@ class SwarmCallback(base.SwarmCallback):
         metricFunction: name of a class in torchmetrics, or a function (outputs, targets) -> float
             over the whole data set; None for no metric.
         metricFunctionArgs: for the class.
+        proximal: μ of FedProx, which holds this site's steps near the common model; 0 for none.
+        scaffold: correct this site's steps for its data's being unlike the others'; with SGD.
+        deterministic: keep what a killed and restarted script needs to end with the same bytes.
+            The loop takes its epochs from `epochs` and its batches from `batches`.
+        state: for that, optimizer, scheduler, scaler and generators.
         logger: instead of the logger `swarm`, which writes to stdout.
         **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
             hint that names the nearest parameter.
@@ -81,6 +92,10 @@ class SwarmCallback(base.SwarmCallback):
         lossFunctionArgs: Mapping[str, Any] | None = None,
         metricFunction: str | Callable[..., Any] | None = None,
         metricFunctionArgs: Mapping[str, Any] | None = None,
+        proximal: float = 0.0,
+        scaffold: bool = False,
+        deterministic: bool = False,
+        state: Sequence[Any] = (),
         logger: logging.Logger | None = None,
         **common: Any,
     ) -> None:
@@ -93,8 +108,16 @@ class SwarmCallback(base.SwarmCallback):
             )
         loss = Loss(lossFunction, lossFunctionArgs)
         metric = metric_of(metricFunction, metricFunctionArgs)
-        trainee = TorchTrainee(TorchModel(model), adsValData, adsValBatchSize, loss, metric)
+        torch_model = TorchModel(model)
+        local = LocalOptions(torch_model, proximal, scaffold)
+        trainee = TorchTrainee(torch_model, adsValData, adsValBatchSize, loss, metric, local)
         super().__init__(settings, trainee, logger)
+        self._resume = Resume([*state, local]) if deterministic and not self._loopback else None
+        self._keeper = self._resume
+
+    def batches(self, loader: Iterable[Any]) -> Iterator[Any]:
+        """Go through an epoch's batches; a restarted deterministic script leaves out those done."""
+        return iter(loader) if self._resume is None else self._resume.batches(loader)
 
 
 class TorchTrainee:
@@ -110,8 +133,10 @@ class TorchTrainee:
         batch_size: int | None,
         loss: Loss,
         metric: Metric,
+        local: LocalOptions | None = None,
     ) -> None:
         self._model = model
+        self._local = local or LocalOptions(model, 0, False)
         self._loss, self._metric = loss, metric
         self._batch_size = batch_size
         self._evaluator = (
@@ -119,9 +144,11 @@ class TorchTrainee:
         )
 
     def attach(self) -> Schema:
+        self._local.attach()
         return self._model.attach()
 
     def detach(self) -> None:
+        self._local.detach()
         self._model.detach()
 
     def take_batch_samples(self) -> int:
@@ -131,7 +158,9 @@ class TorchTrainee:
         return self._model.write(path, metadata)
 
     def load(self, parameters: ParameterFile) -> None:
+        self._local.before_load()
         self._model.load(parameters)
+        self._local.after_load()
 
     def evaluate(
         self,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from node_agent.callbacks import base
 from node_agent.callbacks.arrays import Arrays, ArrayTrainee
 from node_agent.callbacks.errors import InvalidParameter, ModelError
 from node_agent.callbacks.settings import settings_of
+from node_agent.parameters.format import Written
 from node_agent.parameters.schema import Schema
 
 OWN = ("model", "adsValData", "lossFunction", "metricFunction", "logger")
@@ -162,3 +164,10 @@ def default_loss(model: Any, x: Any, y: Any) -> float:
     if hasattr(model, "predict_proba"):
         return float(metrics.log_loss(y, model.predict_proba(x), labels=model.classes_))
     return float(metrics.hinge_loss(y, model.decision_function(x), labels=model.classes_))
+
+
+def save_parameters(model: Any, path: Path) -> Written:
+    """Write what travels of a model: the initial parameters that an agreement names."""
+    return SklearnTrainee(model, None, None, None).write(
+        path, {"format": "swarm-1", "kind": "initial"}
+    )

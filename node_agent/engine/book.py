@@ -9,9 +9,9 @@ clock, no network, no disk in here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from contracts.messages import (
     Attestation,
@@ -20,9 +20,12 @@ from contracts.messages import (
     Roster,
     Update,
     digest,
+    pack_shares,
     struct_hash,
     to_json,
+    unpack_shares,
 )
+from contracts.votes import common_part
 from node_agent.engine.checks import Checks
 from node_agent.engine.context import RoundContext
 from node_agent.engine.rosters import (
@@ -37,21 +40,46 @@ from node_agent.errors import MessageRefused
 from node_agent.peers.protocol import Envelope, Peer
 
 T = TypeVar("T", Update, Holdings, Refusal)
+Proven = Callable[
+    [int, tuple[Update | Roster | Attestation, str], tuple[Update | Roster | Attestation, str]],
+    None,
+]
+"""Told of a registration that has signed two things which contradict each other."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Who signed one and the same attestation."""
+    """Who signed one and the same attestation; under `local`, but for rows over the same parties.
+
+    ``attestation`` is what all signed alike, ``signed`` what each one did.
+    """
 
     attestation: Attestation
     signatures: dict[int, str] = field(default_factory=dict)
+    signed: dict[int, Attestation] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> tuple[int, ...]:
+        """The organizations that the rows are about."""
+        first = next(iter(self.signed.values()))
+        return tuple(party for party, _ in unpack_shares(first.shares))
+
+    def seen_by(self, registration: int) -> Attestation:
+        """With this node's own numbers where it signed any; under `local` zeros otherwise."""
+        return self.signed.get(registration, self.attestation)
 
 
 class Book:
     """All that is known of one round. ``add`` raises ``MessageRefused`` with the reason."""
 
-    def __init__(self, context: RoundContext, leaders: tuple[Peer, ...]) -> None:
+    def __init__(
+        self,
+        context: RoundContext,
+        leaders: tuple[Peer, ...],
+        proven: Proven = lambda registration, first, second: None,
+    ) -> None:
         self.context = context
+        self._proven = proven
         self.leaders = leaders
         self.ready: set[int] = set()
         self.updates: dict[int, Signed[Update]] = {}
@@ -64,7 +92,7 @@ class Book:
         self.proposals: dict[int, Attestation] = {}
         self.refusals: dict[int, dict[int, Signed[Refusal]]] = {}
         self.contradictions: Counter[int] = Counter()
-        self._attested: dict[tuple[int, int], bytes] = {}
+        self._attested: dict[tuple[int, int], Signed[Attestation]] = {}
         self._checks = Checks(context)
         self.last_term = self._checks.last_term
 
@@ -100,8 +128,18 @@ class Book:
         if known is None:
             table[signed.registration] = signed
         elif known.message != signed.message:
+            self._prove(known, signed)
             raise self._contradiction(signed.registration)
         return known is None
+
+    def _prove(self, known: Signed[Any], signed: Signed[Any]) -> None:
+        """Of what the contract slashes for, both signatures are handed on."""
+        if isinstance(known.message, Update | Roster | Attestation):
+            self._proven(
+                known.registration,
+                (known.message, known.signature),
+                (signed.message, signed.signature),
+            )
 
     def _contradiction(self, registration: int) -> MessageRefused:
         self.contradictions[registration] += 1
@@ -116,13 +154,21 @@ class Book:
     def _add_attestation(self, signed: Signed[Attestation]) -> bool:
         attestation, signer = signed.message, signed.registration
         key = digest(self.context.domain, attestation)
-        known = self._attested.setdefault((signer, attestation.term), key)
-        if known != key:
+        known = self._attested.setdefault((signer, attestation.term), signed)
+        if known.message != attestation:
+            self._prove(known, signed)
             raise self._contradiction(signer)
-        tally = self.tallies.setdefault(key, Tally(attestation))
+        common = attestation
+        if self.context.local:
+            # Rows over other organizations could not be sealed together.
+            common = common_part(attestation)
+            listed = [(party, 0) for party, _ in unpack_shares(attestation.shares)]
+            key = digest(self.context.domain, replace(common, shares=pack_shares(listed)))
+        tally = self.tallies.setdefault(key, Tally(common))
         if signer in tally.signatures:
             return False
         tally.signatures[signer] = signed.signature
+        tally.signed[signer] = attestation
         if self.leader(attestation.term).registration == signer:
             self.proposals.setdefault(attestation.term, attestation)
         return True
@@ -145,6 +191,8 @@ class Book:
         closed = self._closed(envelope, commits, found)
         if closed.root in self.closed:
             return False
+        if closed.roster.term in self.rosters:
+            self._prove(self.rosters[closed.roster.term].signed, closed.signed)
         if closed.roster.term in self.rosters and not self._named(closed.root):
             raise self._contradiction(closed.signed.registration)
         for each_closed in lineage([closed]):
@@ -194,6 +242,7 @@ class Book:
     def _offer(self, table: dict[int, Signed[T]], signed: Signed[T]) -> None:
         known = table.setdefault(signed.registration, signed)
         if known.message != signed.message:
+            self._prove(known, signed)
             self.contradictions[signed.registration] += 1
 
     # -- asking
@@ -225,6 +274,10 @@ class Book:
         """An attestation that a quorum of organizations has signed."""
         return next((t for t in self.tallies.values() if self.has_quorum(t.signatures)), None)
 
+    def attested(self, registration: int, term: int) -> bool:
+        """Has this node signed what it merged in this term?"""
+        return (registration, term) in self._attested
+
     def refused(self, term: int) -> bool:
         """Have more than half of the organizations refused the term's proposal?"""
         return self.has_majority(self.refusals.get(term, {}))
@@ -250,6 +303,10 @@ class Book:
 
     # -- telling
 
+    def closed_rosters(self) -> list[Envelope]:
+        """Every roster that is known, with its commits: auditors need the one that is sealed."""
+        return [roster_envelope(closed) for closed in self.closed.values()]
+
     def envelopes(self) -> list[Envelope]:
         """Everything in the book, for a peer that catches up."""
         covered = {e.root for closed in self.closed.values() for e in lineage(closed.earlier)}
@@ -258,7 +315,7 @@ class Book:
             *(signed.envelope for table in tables for signed in table.values()),  # type: ignore[attr-defined]  # of mixed message types
             *(roster_envelope(c) for root, c in self.closed.items() if root not in covered),
             *(
-                Envelope("attestation", to_json(tally.attestation), signature, signer)
+                Envelope("attestation", to_json(tally.signed[signer]), signature, signer)
                 for tally in self.tallies.values()
                 for signer, signature in tally.signatures.items()
             ),

@@ -18,6 +18,7 @@ from contracts.messages import (
 )
 from node_agent.engine.context import RoundContext
 from node_agent.engine.rosters import Signed
+from node_agent.engine.rows import check_opinion
 from node_agent.errors import MessageRefused
 from node_agent.peers.protocol import Envelope
 
@@ -69,13 +70,15 @@ class Checks:
             raise MessageRefused("the message names another predecessor (prev)")
         if getattr(message, "registration", signer.registration) != signer.registration:
             raise MessageRefused("the message names another node than its signer")
-        self._bounded(message)
+        self._bounded(message, signer.registration)
         signature = bytes.fromhex(envelope.signature[2:])
         if recover(context.domain, message, signature) != signer.key:
             raise MessageRefused(f"the signature is not that of {signer.spiffe_id}")
         return Signed(message, signer.registration, envelope.signature)
 
-    def _bounded(self, message: Update | Holdings | Attestation | Refusal | Roster) -> None:
+    def _bounded(
+        self, message: Update | Holdings | Attestation | Refusal | Roster, signer: int
+    ) -> None:
         """Refuse what no honest node would say, before it is kept or acted upon."""
         context = self._context
         if getattr(message, "term", 0) > self.last_term:
@@ -91,9 +94,13 @@ class Checks:
             case Refusal() if len(message.reason) > REASON_LIMIT_CHARS:
                 raise MessageRefused(f"the reason has more than {REASON_LIMIT_CHARS} characters")
             case Attestation():
+                shares = unpack_shares(message.shares)
                 parties = {peer.party for peer in context.members}
-                if not {party for party, _ in unpack_shares(message.shares)} <= parties:
+                if not {party for party, _ in shares} <= parties:
                     raise MessageRefused("the shares name a party that is not in the snapshot")
+                if context.local:
+                    # The contract would refuse the whole seal for one such row.
+                    check_opinion(context, context.by_registration[signer].party, shares)
                 if not {n for n, _ in unpack_rejects(message.rejects)} <= set(
                     context.by_registration
                 ):

@@ -8,11 +8,14 @@ from functools import cached_property
 
 from contracts.messages import Attestation, Domain, Terms
 from metering.vesting import vested_per_round_wei, vested_wei
+from node_agent.engine.rhythm import batches
 from node_agent.peers.protocol import Peer
 
-METERING_EQUAL, METERING_SIZE, METERING_COMMON = 0, 1, 2
+METERING_EQUAL, METERING_SIZE, METERING_COMMON, METERING_LOCAL = 0, 1, 2, 3
 STOPPING_LOWEST_METRIC, STOPPING_HIGHEST_METRIC = 1, 2
 BUDGET_PER_ROUND = 1
+NO_DATA_E9 = 2**64 - 1
+"""What a site without validation data says for its losses under `local`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class RoundContext:
     initial_loss_e9: int
     """L0; zero until round 0 is sealed."""
     best_loss_e9: int
+    last_loss_e9: int = 0
+    """Of the last seal; zero under local metering."""
     paid_rounds: int = 0
     """Rounds settled by now with a row that is not void."""
 
@@ -57,6 +62,19 @@ class RoundContext:
         """More than half of the organizations that are counted."""
         return self.organizations // 2 + 1
 
+    @property
+    def local(self) -> bool:
+        """Does every organization measure on its own data, and sign a row of its own?"""
+        return self.terms.metering == METERING_LOCAL
+
+    def batches(self, sealed: Attestation | None = None) -> int:
+        """How many batches to train in this round, or in the next one once this is sealed."""
+        loss_e9 = self.last_loss_e9
+        if sealed is not None:
+            # Rows of local metering are each node's own, and decide nothing for all.
+            loss_e9 = 0 if self.local else sealed.loss_after
+        return batches(self.terms.sync_frequency, self.initial_loss_e9, loss_e9)
+
     def creditable_wei(self, gain_e9: int) -> int:
         """What a seal with a row that reaches this gain would divide."""
         span_e9 = self.initial_loss_e9 - self.terms.target_loss
@@ -70,12 +88,18 @@ class RoundContext:
         return vested - self.credited_wei
 
     def at_target(self, attestation: Attestation) -> bool:
-        """Whether what is attested ends the run, as the contract sees it."""
+        """Whether what is attested is at the target, as the contract sees it."""
+        if self.local and attestation.loss_after == NO_DATA_E9:
+            return False
         if self.terms.stopping == STOPPING_LOWEST_METRIC:
             return attestation.metric <= self.terms.target_metric
         if self.terms.stopping == STOPPING_HIGHEST_METRIC:
             return attestation.metric >= self.terms.target_metric
         return attestation.loss_after <= self.terms.target_loss
+
+    def measured(self, attestation: Attestation, *, own: bool) -> bool:
+        """Does an attestation hold numbers of this node? Under `local` only what it signed may."""
+        return not self.local or (own and attestation.loss_after != NO_DATA_E9)
 
     @property
     def prev_hex(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from contracts.errors import ChainError
 from node_agent.engine.chain import RunOver
 from node_agent.engine.context import RoundContext
+from node_agent.engine.late import LateBooks
 from node_agent.engine.node import Node
 from node_agent.engine.round import Round
 from node_agent.errors import MessageRefused
@@ -25,6 +26,7 @@ _EARLY_PER_PEER = 16  # messages of a round that we have not seen opened yet
 _LET_GO_S = 10.0
 _REOPEN_AGAIN_S = 5.0
 _TELL_EVERY_S = 5.0
+_SETTLE_AGAIN_S = 2.0
 
 
 class Engine:
@@ -36,6 +38,9 @@ class Engine:
         self._round: Round | None = None
         self._past: list[Round] = []
         self._over: RunOver | None = None
+        self._late = LateBooks(
+            node.chain, node.journal, node.registration, lambda: [each.book for each in self._past]
+        )
         self._early: dict[str, list[tuple[Peer, Envelope]]] = defaultdict(list)
         self._expected = -1
         """The round that we see from its opening on; what was said in another one is asked for."""
@@ -70,14 +75,17 @@ class Engine:
         self._node.meter.begin(context.round)
         missed = context.round != self._expected
         self._expected = context.round + 1
-        current = Round(self._node, context)
+        current = Round(self._node, context, self._late if context.local else None)
         self._round = current
+        if context.local:
+            self._node.background(self._follow_rows(context))
         await self._enter_early(context, current)
         if missed:
             await current.catch_up(self._node.others(context))
         play = asyncio.ensure_future(current.play())
         moved = asyncio.ensure_future(self._node.chain.moved_on(context))
         stalled = asyncio.ensure_future(self._reopen_when_stalled(current))
+        watch = asyncio.ensure_future(current.reach.watch()) if current.reach else stalled
         try:
             await asyncio.wait({play, moved}, return_when=asyncio.FIRST_COMPLETED)
             if play.done():
@@ -86,14 +94,16 @@ class Engine:
             if current.agreed:
                 await self._let_go(current, play)
         finally:
-            for task in (play, moved, stalled):
+            for task in (play, moved, stalled, watch):
                 task.cancel()
             with suppress(asyncio.CancelledError):
                 await play
         self._node.reports.append(current.account())
-        log.info("Round %d is sealed.", context.round)
+        log.info("Round %d is over.", context.round)
         self._past = [current, *self._past[:1]]
-        self._node.store.forget_before(context.round)
+        kept = [context.base_root, self._node.state_root(context.base_root)]
+        self._node.store.note_rosters(context.round, current.book.closed_rosters())
+        self._node.store.archive_before(context.round, filter(None, kept))
 
     async def _let_go(self, current: Round, play: asyncio.Future[None]) -> None:
         """Our own training process gets its model before the next round takes it over.
@@ -102,7 +112,10 @@ class Engine:
         """
         released = asyncio.ensure_future(current.released.wait())
         both: set[asyncio.Future[Any]] = {play, released}
-        await asyncio.wait(both, timeout=_LET_GO_S, return_when=asyncio.FIRST_COMPLETED)
+        limit_s = _LET_GO_S
+        if current.context.local:  # our row may still be measured
+            limit_s = max(limit_s, current.context.terms.leader_timeout / 1000)
+        await asyncio.wait(both, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         released.cancel()
 
     async def _reopen_when_stalled(self, current: Round) -> None:
@@ -126,6 +139,33 @@ class Engine:
         )
         path = await self._node.model(over, over.merged_root)
         self._node.background(self._stop_trainer(path, over))
+        if over.settling:
+            self._node.background(self._settle(over))
+
+    async def _follow_rows(self, context: RoundContext) -> None:
+        try:
+            await self._late.follow(context)
+        except ChainError as error:
+            log.warning("Our row of the round before round %d: %s", context.round, error)
+
+    async def _settle(self, over: RunOver) -> None:
+        """`local` metering: have the last round paid, by whoever is there, one after the other."""
+        members = [peer.registration for peer in over.members]
+        if self._node.registration in members:
+            turn = members.index(self._node.registration)
+            await asyncio.sleep(self._node.chain.stagger_s * turn)
+        while True:
+            try:
+                late = await self._late.collect()
+                if late:
+                    await self._node.chain.add_rows(late)
+                if await self._node.chain.settle():
+                    log.info("The last round is settled.")
+                    return
+            except ChainError as error:
+                log.warning("The last round is not settled yet: %s", error)
+            # Others' rows may come meanwhile, and the chain does not tell us of its clock.
+            await asyncio.sleep(_SETTLE_AGAIN_S)
 
     async def _tell_progress(self) -> None:
         """A line now and then for whoever waits at the training process's terminal."""
@@ -168,8 +208,13 @@ class Engine:
             self._node.chain.hint()
         elif self._round and prev == self._round.context.prev_hex:
             self._round.receive(envelope, sender)
-        elif not any(prev == past.context.prev_hex for past in self._past):
+        elif (past := self._of_past(prev)) is None:
             self._keep_early(prev, sender, envelope)
+        elif past.context.local and envelope.kind == "attestation":
+            past.book.add(envelope)  # its row may still be brought by the next seal
+
+    def _of_past(self, prev: str) -> Round | None:
+        return next((past for past in self._past if past.context.prev_hex == prev), None)
 
     def _keep_early(self, prev: str, sender: Peer, envelope: Envelope) -> None:
         """A round we have not seen opened: keep the message, and look at the chain."""
@@ -201,13 +246,22 @@ class Engine:
                 return self._node.store.find(wanted)
         return None
 
+    async def awaited(self, root: str, reader: Peer, limit_s: float) -> Path | None:
+        """As ``readable``, but waits for a file that is on its way here."""
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._node.changed.until(lambda: self.readable(root, reader))
+        except TimeoutError:
+            return None
+
     def status(self) -> Mapping[str, Any]:
         """What operators and peers are told; see ``peers.protocol.Inbox``."""
         status: dict[str, Any] = {
             "protocol": PROTOCOL,
             "node": self._node.spiffe_id,
             "run": "0x" + self._node.chain.run_id.hex(),
-            "training": self._node.trainer.connected,
+            "training": self._node.trains,
+            "paused": self._node.paused,
             "last": self._node.reports.last,
         }
         if self._over:
@@ -216,10 +270,14 @@ class Engine:
             return status | {"state": "starting", "round": self._open_round, "prev": ""}
         played, context = self._round, self._round.context
         by_number = context.by_registration
+        if played.reach:
+            status["unreached"] = played.reach.unreached
         return status | {
             "name": context.name,
             "round": context.round,
             "max_rounds": context.terms.max_rounds,
+            "sync_frequency": context.batches(),
+            "merge_rule": self._node.rule.name,
             "prev": context.prev_hex,
             "state": played.state,
             "term": played.terms.number,

@@ -1,4 +1,8 @@
-"""Step 4 of a round: every node fetches every update, checks it, and merges what holds."""
+"""Step 4 of a round: every node fetches every update, checks it, and merges what holds.
+
+The merge is by the rule of the terms (`node_agent.merge.registry`). A rule that keeps a state finds
+it as a file of its own, whose root the base's header names: see docs/merge-rules.md.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +23,8 @@ from node_agent.engine.node import Node
 from node_agent.engine.rosters import Closed, roster_envelope
 from node_agent.engine.rows import merge_weights
 from node_agent.errors import ParameterError, PeerError
-from node_agent.merge.mean import merge
+from node_agent.merge.registry import merge, state_root
+from node_agent.merge.rules import Outcome
 from node_agent.parameters import header
 from node_agent.parameters.check import Reason, Reject, check_update
 from node_agent.parameters.format import ParameterFile
@@ -45,6 +51,8 @@ class Merged:
     samples: dict[int, int]
     rejects: tuple[tuple[int, int], ...]
     """(registration, reason code) of rostered updates that were left out, ascending."""
+    coefficients: tuple[Fraction, ...] | None = ()
+    """Of each file, where merged = base + Σ c·(file − base); None: of each coordinate its own."""
 
 
 async def fetch_updates(node: Node, context: RoundContext, closed: Closed) -> list[Reject | None]:
@@ -79,8 +87,7 @@ async def _fetch(
 ) -> bool:
     """Ask its node, then whoever may have it; a source that is slow gets company."""
     update = closed.updates[member].message
-    others = [n for n in closed.roster.members if n != member]
-    sources = [context.by_registration[n] for n in (member, *others) if n != node.registration]
+    sources = node.sources(context, member, closed.roster.members)
     attempts = [partial(_fetch_from, node, context, closed, peer, update, path) for peer in sources]
     return await first_success(attempts, _HEDGE_AFTER * context.terms.leader_timeout / 1000)
 
@@ -88,11 +95,15 @@ async def _fetch(
 async def _fetch_from(
     node: Node, context: RoundContext, closed: Closed, peer: Peer, update: Update, path: Path
 ) -> bool:
+    patience_s = _HEDGE_AFTER * context.terms.leader_timeout / 1000
+    relays = peer.registration != update.registration and node.relays(context, update.registration)
     for _ in range(2):
         try:
             await node.client.fetch(
-                peer, update.root.hex(), path, update.size, node.transfer_timeout_s
-            )
+                peer, update.root.hex(), path, update.size, node.transfer_timeout_s,
+                wait_s=patience_s if relays else 0.0,
+            )  # fmt: skip
+            node.changed.notify()  # somebody may wait to get it from us
             return True
         except PeerError as error:
             if error.reason != PeerReason.NOT_FOUND:
@@ -136,18 +147,73 @@ async def merge_roster(
     files = tuple(node.store.path(context.round, update.root) for update in updates)
     weights = tuple(merge_weights(context, peers))
     samples = {update.registration: update.samples for update in updates}
+    ground = await merge_ground(node, context)
     started = asyncio.get_running_loop().time()
-    root, path = await asyncio.to_thread(_merge, node, context, files, weights)
-    node.meter.merged(context.round, asyncio.get_running_loop().time() - started)
-    return Merged(root, path, tuple(peers), files, weights, samples, rejected)
-
-
-def _merge(
-    node: Node, context: RoundContext, files: tuple[Path, ...], weights: tuple[int, ...]
-) -> tuple[bytes, Path]:
-    # A name of its own: a thread cannot be cancelled, and may go on beside the next term's merge.
-    scratch = node.store.scratch(context.round, f"merging-{secrets.token_hex(8)}")
-    written = merge(
-        [ParameterFile.open(path) for path in files], weights, scratch, merged_metadata(context)
+    root, path, coefficients = await asyncio.to_thread(
+        _merge_and_keep, node, context, ground, files, weights
     )
-    return written.root, node.store.adopt(scratch, context.round, written.root)
+    node.meter.merged(context.round, asyncio.get_running_loop().time() - started)
+    return Merged(root, path, tuple(peers), files, weights, samples, rejected, coefficients)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a merge starts from besides the updates."""
+
+    base: Path
+    state: Path | None
+    """Of a rule that keeps one; None where it starts afresh."""
+
+
+async def merge_ground(node: Node, context: RoundContext) -> Ground:
+    """The round's base, and the state of the merge rule that the base names; fetched if need be."""
+    base = await node.model(context, context.base_root)
+    if not node.rule.state_schema:
+        return Ground(base, None)
+    root = state_root(ParameterFile.open(base), merged_metadata(context))
+    return Ground(base, await node.rule_state(context, root) if root else None)
+
+
+def merge_files(
+    node: Node,
+    context: RoundContext,
+    ground: Ground,
+    files: Sequence[Path],
+    weights: Sequence[int],
+    name: str,
+) -> tuple[Outcome, Path, Path]:
+    """Merge by the rule of the terms; returns the outcome, and where model and state were written.
+
+    ``name``: of the scratch files; whoever calls adopts them, or deletes them.
+    """
+    scratch = node.store.scratch(context.round, name)
+    state_path = node.store.scratch(context.round, f"{name}-state")
+    outcome = merge(
+        context.terms.merge_rule,
+        [ParameterFile.open(path) for path in files],
+        weights,
+        scratch,
+        merged_metadata(context),
+        parameter_e6=context.terms.merge_parameter,
+        base=ParameterFile.open(ground.base),
+        state=ParameterFile.open(ground.state) if ground.state else None,
+        state_path=state_path,
+    )
+    return outcome, scratch, state_path
+
+
+def _merge_and_keep(
+    node: Node,
+    context: RoundContext,
+    ground: Ground,
+    files: tuple[Path, ...],
+    weights: tuple[int, ...],
+) -> tuple[bytes, Path, tuple[Fraction, ...] | None]:
+    # A name of its own: a thread cannot be cancelled, and may go on beside the next term's merge.
+    name = f"merging-{secrets.token_hex(8)}"
+    outcome, scratch, state_path = merge_files(node, context, ground, files, weights, name)
+    if outcome.state:
+        # First: whoever finds the model must find the state that it names.
+        node.store.adopt(state_path, context.round, outcome.state.root)
+    root = outcome.written.root
+    return root, node.store.adopt(scratch, context.round, root), outcome.coefficients

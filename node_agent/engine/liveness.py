@@ -22,15 +22,18 @@ class Liveness:
     def __init__(self, node: Node, context: RoundContext) -> None:
         self._node, self._context = node, context
 
-    async def alive(self, peer: Peer, *, trains: bool = False) -> bool:
-        """Does the peer answer, and (``trains``) has it a training process?"""
+    async def alive(self, peer: Peer, *, trains: bool = False, comes: bool = False) -> bool:
+        """Does the peer answer, and (``trains``) has it a training process?
+
+        ``comes``: and has its operator not paused it?
+        """
         if peer.registration == self._node.registration:
-            return self._node.trainer.connected or not trains
+            return self._node.trains or not (trains or (comes and self._node.paused))
         try:
             status = await self._node.client.status(peer, self.TIMEOUT_S)
         except PeerError as error:
-            return error.reason not in (Reason.UNREACHABLE, Reason.TIMEOUT)
-        return bool(status.get("training")) or not trains
+            return error.reason not in (Reason.UNREACHABLE, Reason.TIMEOUT, Reason.VERSION)
+        return not (comes and status.get("paused")) and (bool(status.get("training")) or not trains)
 
     async def lost(self, leader: Peer, *, trusted: bool) -> None:
         """Return when a leader cannot deliver: he does not answer, or has nothing that trains.
@@ -66,13 +69,15 @@ class Liveness:
         """Wait until every live node (by registration) has arrived, at most ``limit_s``.
 
         From round 1 on those without a training process are not waited for: they do not commit.
+        Who is paused never is.
         """
 
         async def arrives(peer: Peer) -> None:
             def here() -> bool:
                 return arrived(peer.registration)
 
-            while not here() and await self.alive(peer, trains=self._context.round > 0):
+            trains = self._context.round > 0
+            while not here() and await self.alive(peer, trains=trains, comes=True):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._node.changed.until(here), self.EVERY_S)
 

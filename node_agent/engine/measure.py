@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from contracts.messages import Attestation, unpack_shares
 from metering.agreement import Measurement, agrees
-from metering.contribution import GAUSS_LEGENDRE, efficiency_gap, scores
+from metering.contribution import GAP_LIMIT, GAUSS_LEGENDRE, efficiency_gap
 from metering.errors import MeteringError
 from metering.fixed import LOSS_LIMIT_E9, METRIC_LIMIT_E9, SCALE, metric_to_fixed, to_fixed
 from metering.split import Row
-from node_agent.engine.context import RoundContext
+from node_agent.engine.coalitions import scores_by_losses
+from node_agent.engine.context import NO_DATA_E9, RoundContext
 from node_agent.engine.exchange import Merged
 from node_agent.engine.node import Node
-from node_agent.engine.rows import needs_gradient, row
+from node_agent.engine.rows import needs_gradient, opinion, row
 from node_agent.errors import ParameterError, TrainingSocketError
 from node_agent.parameters.format import ParameterFile
 from node_agent.scoring import dots
@@ -28,7 +30,6 @@ from node_agent.trainer import Evaluation, TrainerGone
 log = logging.getLogger(__name__)
 
 _WITHIN = 1 - 1e-9  # of the largest number that fits: floats that large are coarse
-_GAP_LIMIT = 0.01  # of the loss difference; above it the path is sampled at more points
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,26 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
     base = await node.model(context, context.base_root)
     loop = asyncio.get_running_loop()
     metered = needs_gradient(context, merged.peers)
-    gradient = node.store.scratch(context.round, "gradient") if metered else None
+    by_gradient = metered and merged.coefficients is not None and node.trainer.gradients
+    gradient = node.store.scratch(context.round, "gradient") if by_gradient else None
     evaluate_s = score_s = 0.0
     phi = None
     for count in sorted(GAUSS_LEGENDRE):
-        points = GAUSS_LEGENDRE[count] if metered else ()
+        points = GAUSS_LEGENDRE[count] if by_gradient else ()
         evaluating = node.trainer.evaluate(base, merged.path, points, gradient)
         evaluation = await _counted(node, context, evaluating)
         evaluate_s += evaluation.seconds
+        if not (context.local or evaluation.has_data):
+            raise TrainingSocketError(
+                "The training process has no validation data to measure on.",
+                hint="Pass adsValData: this run's pay is measured on data that all have.",
+            )
         if gradient is None or not isfinite(evaluation.loss_before - evaluation.loss_after):
             break
         started = loop.time()
-        phi = await asyncio.to_thread(_scores, gradient, base, merged)
+        phi = await asyncio.to_thread(
+            _scores, gradient, base, merged.files, merged.coefficients or ()
+        )
         scored_s = loop.time() - started
         score_s += scored_s
         node.meter.evaluated(context.round, scored_s)
@@ -83,12 +92,25 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
             # One absurd update can do this: the round pays nobody, and goes on.
             phi = None
             break
-        if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= _GAP_LIMIT:
+        if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= GAP_LIMIT:
             break
-    void = not merged.peers or (metered and phi is None)
-    shares = () if void else row(context, merged.peers, merged.samples, phi)
+    measured = evaluation.has_data and isfinite(evaluation.loss_before - evaluation.loss_after)
+    if metered and not by_gradient and merged.peers and measured:
+        started = loop.time()
+
+        async def loss_at(path: Path) -> Evaluation:
+            return await _counted(node, context, node.trainer.evaluate(path, path, (), None))
+
+        phi = await scores_by_losses(node, context, merged, evaluation, loss_at)
+        score_s += loop.time() - started
+    if context.local:
+        shares = opinion(context, node.registration, merged.peers, phi)
+    else:
+        void = not merged.peers or (metered and phi is None)
+        shares = () if void else row(context, merged.peers, merged.samples, phi)
     parties = frozenset(peer.party for peer in merged.peers)
-    return Measured(*_fixed(evaluation), shares, evaluate_s, score_s, parties, metered)
+    numbers = _own_numbers(evaluation) if context.local else _fixed(evaluation)
+    return Measured(*numbers, shares, evaluate_s, score_s, parties, metered)
 
 
 async def _counted(
@@ -103,6 +125,14 @@ async def _counted(
     task = asyncio.ensure_future(evaluating)
     task.add_done_callback(count)
     return await asyncio.shield(task)
+
+
+def _own_numbers(evaluation: Evaluation) -> tuple[int, int, int]:
+    """Under `local` the largest number is no loss: it says that a site has no data."""
+    if not evaluation.has_data:
+        return NO_DATA_E9, NO_DATA_E9, 0
+    before_e9, after_e9, metric_e9 = _fixed(evaluation)
+    return min(before_e9, NO_DATA_E9 - 1), min(after_e9, NO_DATA_E9 - 1), metric_e9
 
 
 def _fixed(evaluation: Evaluation) -> tuple[int, int, int]:
@@ -125,10 +155,13 @@ def _loss_e9(loss: float) -> int:
     return to_fixed(loss)
 
 
-def _scores(gradient: Path, base: Path, merged: Merged) -> tuple[float, ...]:
-    updates = [ParameterFile.open(path) for path in merged.files]
+def _scores(
+    gradient: Path, base: Path, files: Sequence[Path], coefficients: Sequence[Fraction]
+) -> tuple[float, ...]:
+    """phi_i = −c_i·⟨gradient, u_i − base⟩: Aumann-Shapley along base + s·Σ c_i·(u_i − base)."""
+    updates = [ParameterFile.open(path) for path in files]
     products = dots(ParameterFile.open(gradient), ParameterFile.open(base), updates)
-    return scores(merged.weights, products)
+    return tuple(-float(c) * dot for c, dot in zip(coefficients, products, strict=True))
 
 
 def disagreement(

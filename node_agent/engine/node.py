@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from contracts.keys import Signer
-from contracts.messages import Struct, sign, to_json
+from contracts.messages import Attestation, Struct, sign, to_json
 from node_agent.engine.chain import RunChain, RunOver
 from node_agent.engine.context import RoundContext
-from node_agent.engine.headers import merged_sizes
+from node_agent.engine.headers import merged_sizes, state_sizes
 from node_agent.engine.hedge import first_success
 from node_agent.engine.report import Reports
 from node_agent.engine.signals import Changed
 from node_agent.engine.store import Store
 from node_agent.errors import PeerError
 from node_agent.journal import Journal
+from node_agent.merge.rules import STATE, Rule
+from node_agent.parameters.format import ParameterFile
 from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.protocol import Envelope, Peer, Reason, Traffic
+from node_agent.proofs import Proofs
 from node_agent.trainer import Request, Trainer
 from node_agent.usage.meter import Meter
 
 log = logging.getLogger(__name__)
 
+_PAUSED = "paused"  # a fact in the journal
 _PATIENCE_S = 2.0  # with one source of a model; then the next is asked as well
 
 
@@ -47,10 +51,17 @@ class Node:
     reports: Reports
     meter: Meter
     schema: Schema
+    rule: Rule
+    """How the run merges."""
     traffic: Traffic
     message_timeout_s: float
     transfer_timeout_s: float
     ready_timeout_s: float
+    ready_organizations: int = 0
+    """So many should be there before the run begins; otherwise a quorum, and who is reachable."""
+    inbound: bool = True
+    """Do peers connect to this node? Otherwise it opens all connections itself."""
+    proofs: Proofs | None = None
     changed: Changed = field(default_factory=Changed)
     _sending: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -78,6 +89,38 @@ class Node:
     def others(self, state: RoundContext | RunOver) -> list[Peer]:
         """The other nodes of the snapshot."""
         return [peer for peer in state.members if peer.registration != self.registration]
+
+    @property
+    def paused(self) -> bool:
+        """Has the operator taken this node out of the rounds? It stays a member, and serves."""
+        return self.journal.fact(_PAUSED) == "yes"
+
+    def pause(self, paused: bool) -> None:
+        """Commit and attest nothing from now on, also after a restart; or take part again."""
+        self.journal.keep(_PAUSED, "yes" if paused else "no")
+        log.warning("Paused by the operator." if paused else "Resumed by the operator.")
+        self.changed.notify()
+
+    @property
+    def trains(self) -> bool:
+        """Is there something that trains, and may?"""
+        return self.trainer.connected and not self.paused
+
+    def sources(self, context: RoundContext, owner: int, holders: Iterable[int]) -> list[Peer]:
+        """Whom to ask for an update, in this order: its node, then who may have it by now.
+
+        Between two sites that accept no inbound connection the file would pass through a third
+        sealed, for each reader anew: they ask the third, who fetches it once, as every node does.
+        """
+        numbers = [owner, *(number for number in holders if number != owner)]
+        if self.relays(context, owner):
+            hubs = [peer.registration for peer in context.members if peer.reachable]
+            numbers = list(dict.fromkeys([*hubs, *numbers]))
+        return [context.by_registration[n] for n in numbers if n != self.registration]
+
+    def relays(self, context: RoundContext, owner: int) -> bool:
+        """Does an update of this node reach us through others?"""
+        return not (self.inbound or context.by_registration[owner].reachable)
 
     def broadcast(self, context: RoundContext, envelope: Envelope) -> None:
         """Send to every other node, each at its own pace; who misses it catches up later."""
@@ -109,29 +152,49 @@ class Node:
 
         Waits as long as it takes, since nothing can go on without it; says so in the log.
         """
+        return await self._file(
+            "model", state, root, merged_sizes(self.schema, self.rule, state.round)
+        )
+
+    async def rule_state(self, context: RoundContext, root: bytes) -> Path:
+        """What the merge rule left with the round's base, fetched as a model is."""
+        sizes = state_sizes(self.schema, self.rule, context.round)
+        return await self._file("state of the merge rule", context, root, sizes)
+
+    def state_root(self, model: bytes) -> bytes | None:
+        """The root of the state that a model here names; None if it is not here, or names none."""
+        path = self.store.find(model) if self.rule.state_schema else None
+        named = ParameterFile.open(path).metadata.get(STATE) if path else None
+        return bytes.fromhex(named) if named else None
+
+    async def _file(
+        self, what: str, state: RoundContext | RunOver, root: bytes, sizes: Sequence[int]
+    ) -> Path:
         while True:
             path = self.store.find(root)
             if path is not None:
                 return path
             destination = self.store.path(state.round, root)
             attempts = [
-                partial(self._fetch_model, peer, state.round, root, destination)
-                for peer in self.others(state)
+                partial(self._fetch_file, peer, sizes, root, destination)
+                for peer in sorted(self.others(state), key=lambda peer: not peer.reachable)
             ]
             if await first_success(attempts, _PATIENCE_S):
                 return destination
-            log.warning("No peer has the model %s yet; asking again.", root.hex()[:12])
+            log.warning("No peer has the %s %s yet; asking again.", what, root.hex()[:12])
             await asyncio.sleep(1.0)  # nobody tells us when a peer comes by a file
 
-    async def _fetch_model(self, peer: Peer, latest: int, root: bytes, destination: Path) -> bool:
-        for size in merged_sizes(self.schema, latest):
+    async def _fetch_file(
+        self, peer: Peer, sizes: Sequence[int], root: bytes, destination: Path
+    ) -> bool:
+        for size in sizes:
             try:
                 await self.client.fetch(
                     peer, root.hex(), destination, size, self.transfer_timeout_s
                 )
                 return True
             except PeerError as error:
-                log.debug("Model %s not from %s: %s", root.hex()[:12], peer.spiffe_id, error)
+                log.debug("File %s not from %s: %s", root.hex()[:12], peer.spiffe_id, error)
                 if error.reason != Reason.SIZE:
                     return False
         return False
@@ -141,10 +204,12 @@ class Node:
         context: RoundContext,
         root: bytes,
         round_number: int,
-        loss: float | None = None,
-        metric: float | None = None,
+        sealed: Attestation | None = None,
     ) -> Request | None:
-        """Release the training process with a model to go on from."""
+        """Release the training process with a model to go on from.
+
+        ``sealed``: what a quorum signed of this round, when the next one is trained for.
+        """
         path = await self.model(context, root)
         return await self.trainer.release(
             {
@@ -152,8 +217,9 @@ class Node:
                 "path": str(path),
                 "round": round_number,
                 "base": root.hex(),
-                "loss": loss,
-                "metric": metric,
+                "loss": sealed and sealed.loss_after / 1e9,
+                "metric": sealed and sealed.metric / 1e9,
+                "syncFrequency": context.batches(sealed),
                 "last": False,
             }
         )

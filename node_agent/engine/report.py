@@ -22,6 +22,8 @@ class RoundReport:
     loss_after: float | None = None
     metric: float | None = None
     samples: int = 0
+    sync_frequency: int = 0
+    """Batches that were to be trained."""
     transaction: str = ""
     commit_s: float = 0.0
     exchange_s: float = 0.0

@@ -42,3 +42,25 @@ async def unless(wanted: Coroutine[Any, Any, T], guard: Coroutine[Any, Any, Any]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def alongside(wanted: Coroutine[Any, Any, T], work: asyncio.Future[Any]) -> T:
+    """The result of ``wanted``; what ``work`` raises meanwhile is raised, what it returns is not.
+
+    ``work`` goes on.
+    """
+    task = asyncio.ensure_future(wanted)
+    try:
+        await asyncio.wait({task, work}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        return await task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def end(work: asyncio.Future[Any]) -> None:
+    """Cancel, and wait until it has ended."""
+    work.cancel()
+    await asyncio.wait({work})

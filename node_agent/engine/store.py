@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blake3 import blake3
+
+from node_agent.engine.archive import Archive, write_rosters
+from node_agent.peers.protocol import Envelope
 
 _KEEP_ROUNDS = 3  # a site that was away asks for the last merged model, not for older ones
 
@@ -18,10 +21,10 @@ def file_root(path: Path) -> bytes:
 
 
 class Store:
-    """Files of the recent rounds under ``folder``."""
+    """Files of the recent rounds under ``folder``; older ones go to the archive."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, archive: Archive) -> None:
+        self._folder, self._archive = folder, archive
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def sweep(self) -> None:
@@ -57,9 +60,21 @@ class Store:
         """The file with this root, in whichever recent round."""
         return next(self._folder.glob(f"round-*/{root.hex()}.safetensors"), None)
 
-    def forget_before(self, round_number: int) -> None:
-        """Delete what no other site can need any more."""
+    def note_rosters(self, round_number: int, rosters: Sequence[Envelope]) -> None:
+        """Keep the signed rosters of a round beside its files, for whoever audits it."""
+        if rosters:
+            write_rosters(self.round_folder(round_number), rosters)
+
+    def archive_before(self, round_number: int, kept: Iterable[bytes] = ()) -> None:
+        """Put aside what no other site can need any more to go on, but for the roots in ``kept``.
+
+        While nothing can be merged, one and the same model stays the base of round after round.
+        """
         oldest = f"round-{max(0, round_number - _KEEP_ROUNDS):06d}"
-        for folder in self._folder.glob("round-*"):
+        for root in kept:
+            path = self.find(root)
+            if path is not None and path.parent.name < oldest:
+                self.adopt(path, round_number, root)
+        for folder in sorted(self._folder.glob("round-*")):
             if folder.name < oldest:
-                shutil.rmtree(folder, ignore_errors=True)
+                self._archive.take(folder)

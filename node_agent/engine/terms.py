@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _REFUSALS_BEFORE_VOID = 2
+_ASK_AGAIN_S, _ASK_AGAIN_MOST_S = 2.0, 15.0
 
 
 class TermOver(Exception):
@@ -59,7 +60,7 @@ class Terms:
     def __init__(self, round_: Round) -> None:
         self._round = round_
         self._node, self._context, self._book = round_.node, round_.context, round_.book
-        self._liveness = Liveness(self._node, self._context)
+        self.liveness = Liveness(self._node, self._context)
         self.number = 0
         self._merging: dict[bytes, asyncio.Task[Merged]] = {}
         """By ``updates_root``."""
@@ -78,12 +79,11 @@ class Terms:
     async def play(self) -> None:
         """Go through the terms; the caller cancels when the round is agreed, or over."""
         context, book = self._context, self._book
-        await self._node.changed.until(
-            lambda: book.has_quorum(book.updates if context.round else book.ready)
-        )
+        await self._quorum_commits()
         if context.round == 0:
             # The others' training processes may be late; unless somebody has begun already.
-            await self._liveness.gather(
+            await self._ready_organizations()
+            await self.liveness.gather(
                 lambda n: n in book.ready or bool(book.proposals) or bool(book.holdings),
                 self._node.ready_timeout_s,
             )
@@ -104,6 +104,35 @@ class Terms:
                 log.error("Round %d has no terms left: it waits to be reopened.", context.round)
                 await asyncio.Event().wait()
             self._enter(max(self.number + 1, book.term_of_majority()))
+
+    async def _quorum_commits(self) -> None:
+        """Wait for a quorum; who has said his part asks again and again for what was lost.
+
+        Nobody repeats by himself what he could not deliver while the others were away.
+        """
+        context, book = self._context, self._book
+        said = book.updates if context.round else book.ready
+        pause_s = _ASK_AGAIN_S
+        while not book.has_quorum(said):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._node.changed.until(lambda: book.has_quorum(said))
+            if self._node.registration in said and not book.has_quorum(said):
+                if context.round:
+                    await self._round.catch_up(self._node.others(context))
+                else:
+                    self._round.say_ready()
+                pause_s = min(2 * pause_s, _ASK_AGAIN_MOST_S)
+
+    async def _ready_organizations(self) -> None:
+        """Wait for as many as the operator wants to see at the start, at most `ready_timeout_s`."""
+        context, book, node = self._context, self._book, self._node
+        wanted = min(node.ready_organizations, context.organizations)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(node.ready_timeout_s):
+                await node.changed.until(
+                    lambda: len(context.parties_of(book.ready)) >= wanted or bool(book.tallies)
+                )
 
     def _limit_s(self) -> float:
         """Doubles per term, up to the time after which the round may be reopened anyway."""
@@ -127,7 +156,7 @@ class Terms:
         """Below quorum terms would only run away from those who are to come back."""
         book, changed = self._book, self._node.changed
         while True:
-            living = await self._liveness.quorum()
+            living = await self.liveness.quorum()
             if living >= self._context.quorum:
                 return
             self._round.paused_with(living)
@@ -146,9 +175,13 @@ class Terms:
                 else self._heard(lambda: self._book.rosters.get(term))
             )
         merged = await self._merge(closed)
+        if self._context.local and await self._spoken_for(term):
+            await asyncio.Event().wait()  # as below
         measured = await self._measure(merged)
         mine = self._attestation(term, closed, merged, measured)
-        if leads:
+        if self._context.local:
+            self._attest(mine)
+        elif leads:
             if self._void_allowed(term):
                 mine = replace(mine, shares=b"")
             self._attest(mine)
@@ -163,13 +196,45 @@ class Terms:
                 self._refuse(proposal, reason)
         await asyncio.Event().wait()  # until overruled, or time is up, or a quorum has signed
 
+    async def _spoken_for(self, term: int) -> bool:
+        """Under `local`: does a lower-numbered node of our organization give its row?
+
+        Not one that is dead, or takes half of the time that there is.
+        """
+        own = self._context.by_registration[self._node.registration]
+        elders = [
+            peer
+            for peer in self._context.members
+            if peer.party == own.party and peer.registration < own.registration
+        ]
+        if not elders:
+            return False
+        heard: asyncio.Future[bool] = asyncio.ensure_future(
+            self._node.changed.until(
+                lambda: any(self._book.attested(each.registration, term) for each in elders)
+            )
+        )
+        lost: asyncio.Future[list[None]] = asyncio.gather(
+            *(self.liveness.lost(each, trusted=False) for each in elders)
+        )
+        try:
+            both: set[asyncio.Future[Any]] = {heard, lost}
+            await asyncio.wait(
+                both, timeout=self._limit_s() / 2, return_when=asyncio.FIRST_COMPLETED
+            )
+            return heard.done()
+        finally:
+            heard.cancel()
+            lost.cancel()
+            await asyncio.gather(heard, lost, return_exceptions=True)
+
     async def _heard(self, predicate: Callable[[], T | None]) -> T:
         """Wait for the leader's word; ``TermOver`` as soon as he is found dead."""
         return await unless(self._node.changed.until(predicate), self._watch(self.leader))
 
     async def _watch(self, leader: Peer) -> Any:
         committed = self._context.round == 0 or leader.registration in self._book.updates
-        await self._liveness.lost(leader, trusted=committed)
+        await self.liveness.lost(leader, trusted=committed)
         raise TermOver(f"its leader {leader.spiffe_id} does not answer, or has nothing that trains")
 
     # -- roster
@@ -179,7 +244,7 @@ class Terms:
         evidence: Evidence = {}
         bound = None
         if term == 0:
-            await self._liveness.gather(
+            await self.liveness.gather(
                 lambda n: n in book.updates, context.terms.quorum_grace / 1000
             )
         else:

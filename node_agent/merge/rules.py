@@ -7,6 +7,7 @@ sums, whatever the number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -104,6 +105,30 @@ def _combined(work: Work, parts: Sequence[int], base_parts: int) -> Outcome:
 
     coefficients = tuple(Fraction(part, total) for part in parts[:count])
     return Outcome(_written(work, files, make_kernel), coefficients)
+
+
+def combine(
+    files: Sequence[ParameterFile],
+    coefficients: Sequence[Fraction],
+    base: ParameterFile,
+    out_path: Path,
+    metadata: Mapping[str, str],
+    *,
+    threads: int = 2,
+) -> Written:
+    """Write base + Σ c_i·(u_i − base) of some of a merge's files; what is no float is the base's.
+
+    Args:
+        coefficients: one a file, from an `Outcome`; together at most 1.
+    """
+    scale = math.lcm(*(c.denominator for c in coefficients))
+    parts = [int(c * scale) for c in coefficients]
+
+    def make_kernel() -> Kernel:
+        floats = MeanKernel([*parts, scale - sum(parts)])
+        return lambda block, inputs: floats(block, inputs) if block.tag in FLOATS else inputs[-1]
+
+    return merge_blockwise([*files, base], out_path, metadata, make_kernel, threads=threads)
 
 
 def _written(

@@ -75,7 +75,13 @@ async def read_json(peer: Peer, response: PeerResponse, limit_bytes: int) -> obj
 
 
 async def refusal(peer: Peer, response: PeerResponse) -> PeerError:
-    reason = {403: Reason.IDENTITY, 404: Reason.NOT_FOUND, 408: Reason.TIMEOUT}.get(
+    reasons = {
+        403: Reason.IDENTITY,
+        404: Reason.NOT_FOUND,
+        408: Reason.TIMEOUT,
+        426: Reason.VERSION,
+    }
+    reason = reasons.get(
         response.status, Reason.UNREACHABLE if response.status >= 500 else Reason.REFUSED
     )
     detail, hint = f"HTTP {response.status}", ""

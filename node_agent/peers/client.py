@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -28,16 +29,22 @@ from node_agent.peers.answers import (
     refusal,
     save,
 )
+from node_agent.peers.lines import FRAME_LIMIT_BYTES, HEARTBEAT_S, Line
+from node_agent.peers.lines import Exchange as Lines
 from node_agent.peers.protocol import (
     HELD_LIMIT_BYTES,
     MESSAGE_LIMIT_BYTES,
+    PROTOCOL,
     Directory,
     Envelope,
     Peer,
     Reason,
     Traffic,
     encode,
+    foreign_version,
+    version_header,
 )
+from node_agent.peers.tunnels import Tunnels
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +53,7 @@ FILES_PER_PEER = 2  # at once: the other connections are for messages, which mus
 CONNECT_TIMEOUT_S = 10.0  # TCP and TLS handshake
 STALL_TIMEOUT_S = 30.0  # without a single byte
 KEEPALIVE_S = 90.0
+DETOUR_S = 60.0  # then the direct way is tried again
 READ_BUFFER_BYTES = 1 << 20
 
 
@@ -53,7 +61,11 @@ class PeerClient:
     """Speaks to peers. What goes wrong with them is a PeerError; its `reason` says what kind."""
 
     def __init__(
-        self, identity: NodeIdentity, directory: Directory, traffic: Traffic | None = None
+        self,
+        identity: NodeIdentity,
+        directory: Directory,
+        traffic: Traffic | None = None,
+        lines: Lines | None = None,
     ) -> None:
         self._identity = identity
         self._traffic = traffic or Traffic()
@@ -63,6 +75,49 @@ class PeerClient:
             lambda: asyncio.Semaphore(FILES_PER_PEER)
         )
         self._session: aiohttp.ClientSession | None = None
+        self._line_session: aiohttp.ClientSession | None = None
+        self.lines = lines or Lines()
+        self._tunnels = Tunnels(
+            self.lines, directory, lambda: identity.current().spiffe_id, self._borrow_line
+        )
+        self.detours = False
+        """Whether to try a line where a peer does not answer at its URL: he may be as we are."""
+        self._detour_until_s: dict[str, float] = {}
+
+    async def lay_line(self, peer: Peer) -> aiohttp.ClientWebSocketResponse:
+        """Leave an idle line with a peer; see ``peers.lines``."""
+        return await self._open_line(peer, "/v1/lines")
+
+    async def _borrow_line(self, lender: Peer, target: Peer) -> Line:
+        return Line(await self._open_line(lender, f"/v1/lines/{target.registration}"))
+
+    async def _open_line(self, peer: Peer, path: str) -> aiohttp.ClientWebSocketResponse:
+        """A line whose other end is the peer itself: it says so first, as every answer does."""
+        context = self._context(peer)
+        url = _address(peer).origin().with_path(path)
+        headers = {**version_header(), **self._bindings.headers(context.svid.leaf)}
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                socket = await self._open_for_lines().ws_connect(
+                    url,
+                    ssl=context,
+                    headers=headers,
+                    heartbeat=HEARTBEAT_S,
+                    max_msg_size=FRAME_LIMIT_BYTES,
+                )
+                binding = await socket.receive_json()
+                self._bindings.check(socket.get_extra_info("ssl_object").peer, peer.key, binding)
+        except aiohttp.WSServerHandshakeError as error:
+            reason = Reason.NOT_FOUND if error.status == 404 else Reason.REFUSED
+            text = f"{peer.spiffe_id} has no line: HTTP {error.status}"
+            raise PeerError(text, reason=reason) from error
+        except IdentityError as error:
+            await socket.close()
+            raise PeerError(str(error), reason=Reason.IDENTITY, hint=error.hint) from error
+        except (aiohttp.ClientError, OSError, TimeoutError, TypeError, ValueError) as error:
+            text = f"no line to {peer.spiffe_id} at {peer.url}: {error or 'no answer'}"
+            raise PeerError(text, reason=Reason.UNREACHABLE) from error
+        return socket
 
     async def send(self, peer: Peer, envelope: Envelope, timeout_s: float) -> None:
         """Delivers a message; returns when the peer has taken it."""
@@ -97,17 +152,27 @@ class PeerClient:
         return status
 
     async def fetch(
-        self, peer: Peer, root: str, destination: Path, size: int, timeout_s: float
+        self,
+        peer: Peer,
+        root: str,
+        destination: Path,
+        size: int,
+        timeout_s: float,
+        *,
+        wait_s: float = 0.0,
     ) -> None:
         """Fetches the file of `size` bytes whose BLAKE3 is `root` (64 hex digits) to `destination`.
+
+        `wait_s`: how long the peer may take to get the file himself.
 
         The file appears there only whole and right: it is hashed on its way to a temporary file
         next to it, which is removed if anything fails. It is not flushed to the disk: after a power
         cut, hash it again.
         """
+        wait = {"wait": str(int(wait_s * 1000))} if wait_s else {}
         async with (
             self._fetching[peer.spiffe_id],
-            self._ask("GET", peer, f"/v1/files/{root}", timeout_s) as exchange,
+            self._ask("GET", peer, f"/v1/files/{root}", timeout_s, params=wait) as exchange,
         ):
             announced = exchange.response.content_length
             if announced != size:
@@ -130,9 +195,12 @@ class PeerClient:
 
     async def close(self) -> None:
         """Closes all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._tunnels.close()
+        await self.lines.close()
+        for session in (self._session, self._line_session):
+            if session is not None:
+                await session.close()
+        self._session = self._line_session = None
 
     @contextlib.asynccontextmanager
     async def _ask(
@@ -184,8 +252,10 @@ class PeerClient:
         self, method: str, peer: Peer, path: str, options: Mapping[str, Any]
     ) -> PeerResponse:
         context = self._context(peer)
-        url = _address(peer)
-        headers = {**options.get("headers", {}), **self._bindings.headers(context.svid.leaf)}
+        direct = not self._tunnels.leads_to(peer) and not self._on_detour(peer)
+        url = _address(peer if direct else await self._tunnels.beyond(peer))
+        own = self._bindings.headers(context.svid.leaf)
+        headers = {**options.get("headers", {}), **version_header(), **own}
         while True:
             trace = SimpleNamespace(reused=False)
             try:
@@ -204,8 +274,17 @@ class PeerClient:
                 # A kept connection may be closed by the peer at the very moment it is used. Every
                 # request here may be repeated; each failure takes one kept connection away, so this
                 # ends.
-                if not trace.reused:
+                if trace.reused:
+                    continue
+                if not direct or not self.detours:
+                    self._detour_until_s.pop(peer.spiffe_id, None)
                     raise
+                direct = False
+                self._detour_until_s[peer.spiffe_id] = time.monotonic() + DETOUR_S
+                url = _address(await self._tunnels.beyond(peer))
+
+    def _on_detour(self, peer: Peer) -> bool:
+        return time.monotonic() < self._detour_until_s.get(peer.spiffe_id, 0.0)
 
     def _verify(self, peer: Peer, response: PeerResponse) -> None:
         leaf = response.tls.peer
@@ -217,6 +296,13 @@ class PeerClient:
         except IdentityError:
             response.close()
             raise
+        if response.status != 426 and (version := foreign_version(response.headers)):
+            response.close()
+            raise PeerError(
+                f"{peer.spiffe_id} speaks version {version} of the peers' protocol, not {PROTOCOL}",
+                reason=Reason.VERSION,
+                hint="install the same major version of swarm-node at both sites",
+            )
 
     def _context(self, peer: Peer) -> PeerContext:
         """The TLS settings for a peer.
@@ -228,6 +314,16 @@ class PeerClient:
         if context is None or context.svid is not svid:
             context = self._contexts[peer.spiffe_id] = client_context(svid, peer.spiffe_id)
         return context
+
+    def _open_for_lines(self) -> aiohttp.ClientSession:
+        """Each line is a connection of its own, and however long idle."""
+        if self._line_session is None:
+            self._line_session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._line_session
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

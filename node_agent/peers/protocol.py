@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from contracts.messages import Domain
 
 PROTOCOL = 1
+PROTOCOL_MINOR = 1  # 1: lines, waiting for files. What is new in a minor version may be ignored.
+PROTOCOL_HEADER = "Swarm-Protocol"
 KINDS = frozenset({"ready", "update", "roster", "holdings", "attestation", "refusal", "sealed"})
 MESSAGE_LIMIT_BYTES = 1 << 20  # of one message as JSON
 HELD_LIMIT_BYTES = 16 << 20  # of one answer that lists all messages of a round
@@ -31,7 +33,22 @@ class Reason(StrEnum):
     NOT_FOUND = "not found"  # it does not have the file, or may not show it yet
     SIZE = "size"  # the file is longer or shorter than announced
     HASH = "hash"  # the file is not the one that was asked for
+    VERSION = "version"  # it speaks another version of this protocol
     PROTOCOL = "protocol"  # its answer makes no sense
+
+
+def version_header() -> dict[str, str]:
+    """What every request and answer says of its sender."""
+    return {PROTOCOL_HEADER: f"{PROTOCOL}.{PROTOCOL_MINOR}"}
+
+
+def foreign_version(headers: Mapping[str, str]) -> str | None:
+    """The version that the other side speaks, if this one cannot; minor differences are fine.
+
+    Who says nothing is of before 1.1, and speaks 1.
+    """
+    version = headers.get(PROTOCOL_HEADER, "1.0")
+    return None if version.partition(".")[0] == str(PROTOCOL) else version[:20]
 
 
 @dataclass(slots=True)
@@ -54,9 +71,14 @@ class Peer:
     party: int
     organization: str
     spiffe_id: str
-    url: str
+    url: str  # empty: it accepts no inbound connections
     key: str  # checksummed address of the node key
     may_lead: bool
+
+    @property
+    def reachable(self) -> bool:
+        """Has it an address? Otherwise it is spoken to over connections that it opened."""
+        return bool(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +148,9 @@ class Inbox(Protocol):
 
     def readable(self, root: str, reader: Peer) -> Path | None:
         """The file of that root (64 lower-case hex digits) if `reader` may read it by now."""
+
+    async def awaited(self, root: str, reader: Peer, limit_s: float) -> Path | None:
+        """As `readable`, but waits for a file that is on its way here, at most `limit_s`."""
 
     def status(self) -> Mapping[str, Any]:
         """What `GET /v1/status` answers: round, prev, state, … Quick: it is the sign of life."""

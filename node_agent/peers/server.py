@@ -17,14 +17,18 @@ from node_agent.errors import AgentStateError, IdentityError, MessageRefused
 from node_agent.identity.binding import Bindings, NodeIdentity
 from node_agent.identity.svid import Leaf
 from node_agent.identity.tls import PeerConnection, server_context
+from node_agent.peers.lines import FRAME_LIMIT_BYTES, HEARTBEAT_S, Exchange, Line
 from node_agent.peers.protocol import (
     MESSAGE_LIMIT_BYTES,
     PROTOCOL,
+    PROTOCOL_MINOR,
     Directory,
     Envelope,
     Inbox,
     Peer,
     Traffic,
+    foreign_version,
+    version_header,
 )
 
 log = logging.getLogger(__name__)
@@ -38,6 +42,7 @@ BACKLOG = 128
 # One member must not use up what all members need. Its client opens four; for a while they are
 # joined by those with its previous SVID, or those from before it crashed.
 CONNECTIONS_FROM_PEER = 16
+LINES_FOR_EACH = 8
 
 _SENDER: web.RequestKey[Peer] = web.RequestKey("sender", Peer)
 
@@ -55,6 +60,7 @@ class PeerServer:
         host: str,
         port: int,
         traffic: Traffic | None = None,
+        lines: Exchange | None = None,
     ) -> None:
         self._identity = identity
         self._traffic = traffic or Traffic()
@@ -63,6 +69,7 @@ class PeerServer:
         self._host = host
         self._port = port
         self._bindings = Bindings(identity, directory.agreement, directory.consortium)
+        self._lines = lines or Exchange()
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
@@ -75,6 +82,8 @@ class PeerServer:
                 web.get("/v1/messages", self._held),
                 web.get("/v1/files/{root:[0-9a-f]{64}}", self._file),
                 web.get("/v1/status", self._status),
+                web.get("/v1/lines", self._keep_line),
+                web.get(r"/v1/lines/{registration:\d{1,5}}", self._lend_line),
             ]
         )
         app.on_response_prepare.append(self._sign)
@@ -110,6 +119,7 @@ class PeerServer:
         if self._server is not None:
             self._server.close()
             self._server = None
+        await self._lines.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -117,8 +127,13 @@ class PeerServer:
     def _known(self, leaf: Leaf) -> None:
         if self._directory.by_spiffe_id(leaf.spiffe_id) is None:
             raise IdentityError(f"{leaf.spiffe_id} is not enrolled")
-        if self._connections_of(leaf.spiffe_id) >= CONNECTIONS_FROM_PEER:
-            raise IdentityError(f"{leaf.spiffe_id} has {CONNECTIONS_FROM_PEER} connections already")
+        limit = CONNECTIONS_FROM_PEER
+        peers = self._directory.peers()
+        if self._lines.sites or not all(peer.url for peer in peers):
+            # Where lines are laid, every pair of members may speak over connections of one of them.
+            limit += LINES_FOR_EACH * len(peers)
+        if self._connections_of(leaf.spiffe_id) >= limit:
+            raise IdentityError(f"{leaf.spiffe_id} has {limit} connections already")
 
     def _connections_of(self, spiffe_id: str) -> int:
         listener = self._runner and self._runner.server
@@ -131,6 +146,13 @@ class PeerServer:
         """Judges every request anew: certificates expire and nodes leave, connections stay."""
         try:
             request[_SENDER] = self._sender(request)
+            if version := foreign_version(request.headers):
+                return _problem(
+                    426,
+                    f"this node speaks version {PROTOCOL}.{PROTOCOL_MINOR} of the peers' protocol, "
+                    f"not {version}",
+                    "install the same major version of swarm-node at both sites",
+                )
             return await handler(request)
         except IdentityError as error:
             log.warning("peer refused: %s", error)
@@ -154,6 +176,7 @@ class PeerServer:
         return sender
 
     async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(version_header())
         response.headers.update(self._bindings.headers(_connection(request).own.leaf))
 
     async def _receive(self, request: web.Request) -> web.Response:
@@ -180,8 +203,50 @@ class PeerServer:
         own = self._identity.current().spiffe_id
         return _json({"protocol": PROTOCOL, "node": own, **self._inbox.status()})
 
+    async def _keep_line(self, request: web.Request) -> web.StreamResponse:
+        socket = await self._accept_line(request)
+        await self._lines.keep(request[_SENDER].spiffe_id, Line(socket))
+        return socket
+
+    async def _lend_line(self, request: web.Request) -> web.StreamResponse:
+        """Join the caller to a site that has left lines here; what they say is not for us."""
+        number = int(request.match_info["registration"])
+        target = next((p for p in self._directory.peers() if p.registration == number), None)
+        if target is None or not self._lines.holds(target.spiffe_id):
+            return _problem(404, f"node {number} has left no line here")
+        socket = await self._accept_line(request)
+        caller = Line(socket)
+        line = await self._lines.take(target.spiffe_id, caller.send)
+        if line is None:
+            await caller.close()
+            return socket
+        caller.answer(line.send)
+        pump, ended = asyncio.ensure_future(caller.pump()), asyncio.ensure_future(line.ended.wait())
+        try:
+            await asyncio.wait({pump, ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await asyncio.gather(line.close(), caller.close())
+            pump.cancel()
+            ended.cancel()
+        return socket
+
+    async def _accept_line(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S, max_msg_size=FRAME_LIMIT_BYTES, compress=False
+        )
+        if not socket.can_prepare(request):
+            raise MessageRefused("a line is a WebSocket")
+        await socket.prepare(request)
+        await socket.send_json(dict(self._bindings.headers(_connection(request).own.leaf)))
+        return socket
+
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        path = self._inbox.readable(request.match_info["root"], request[_SENDER])
+        root, reader = request.match_info["root"], request[_SENDER]
+        path = self._inbox.readable(root, reader)
+        if path is None and (wait := request.query.get("wait", "")).isdecimal():
+            # Half of a reader's patience at most: he has to hear that it did not come.
+            limit_s = min(int(wait[:6]) / 1000, STALL_TIMEOUT_S / 2)
+            path = await self._inbox.awaited(root, reader, limit_s)
         content = None if path is None else _map(path)
         if content is None:
             return _problem(404, "no such file, or it may not be read yet")

@@ -73,5 +73,6 @@ def agreement_draft(
             "stall_time": settings.leader_timeout_ms // 1000 + 60,
             "min_peers": MIN_PEERS,
             "metering": "common",
+            "merge_rule": "mean",  # as examples.breast_cancer.simulate merges
         },
     }

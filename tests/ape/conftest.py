@@ -192,9 +192,9 @@ def vectors() -> Callable[[str], dict[str, Any]]:
     return lambda name: json.loads((ROOT / "tests" / "vectors" / name).read_text("utf-8"))
 
 
-@pytest.fixture
-def hashes(accounts: Any) -> ContractInstance:
-    """Compile and deploy the libraries' hashes: the product itself does not expose them all."""
+@pytest.fixture(scope="session")
+def compiled_hashes() -> ContractContainer:
+    """Compile the libraries' hashes, once: the product itself does not expose them all."""
     source = Path(__file__).with_name("Hashes.sol")
     task = {
         "language": "Solidity",
@@ -226,4 +226,9 @@ def hashes(accounts: Any) -> ContractInstance:
         abi=compiled["abi"],
         deploymentBytecode={"bytecode": "0x" + compiled["evm"]["bytecode"]["object"]},
     )
-    return accounts[0].deploy(ContractContainer(kind))
+    return ContractContainer(kind)
+
+
+@pytest.fixture
+def hashes(compiled_hashes: ContractContainer, accounts: Any) -> ContractInstance:
+    return accounts[0].deploy(compiled_hashes)

@@ -13,46 +13,56 @@ from contracts.training import State
 
 from .conftest import Swarm, node
 
-CHECKED_ON_CHAIN = (
-    m.Terms,
-    m.Bylaws,
-    m.Party,
-    m.Agreement,
-    m.Enrollment,
-    m.Retirement,
-    m.Leaving,
-    m.Motion,
-    m.Move,
-    m.Veto,
-    m.Suspicion,
-    m.Alive,
-    m.RunRequest,
-    m.Attestation,
-    m.Pardon,
-    m.Update,
-    m.Roster,
-    m.Unlocking,
-    m.Claim,
-    m.Delegation,
-    m.Pricing,
-    m.TaskRequest,
-    m.TaskChange,
-    m.TaskrunnerRequest,
-    m.Assignment,
-    m.ResetRequest,
-)
 Vectors = Callable[[str], dict[str, Any]]
 
 
 def test_struct_hashes(hashes: ContractInstance, vectors: Vectors) -> None:
-    cases = vectors("hashes.json")["cases"]
-    for kind in CHECKED_ON_CHAIN:
-        of_kind = [case for case in cases if case["type"] == kind.__name__]
-        assert of_kind, f"no vector of {kind.__name__}"
-        for case in of_kind:
-            message = m.from_json(kind, case["message"])
-            found = getattr(hashes, kind.__name__)(m.to_abi(message))
-            assert "0x" + bytes(found).hex() == case["struct_hash"], case
+    for case in vectors("hashes.json")["cases"]:
+        message = m.from_json(getattr(m, case["type"]), case["message"])
+        found = getattr(hashes, case["type"])(m.to_abi(message))
+        assert "0x" + bytes(found).hex() == case["struct_hash"], case
+
+
+def test_digests_and_signatures(hashes: ContractInstance, vectors: Vectors) -> None:
+    for case in vectors("hashes.json")["cases"]:
+        chain_id, contract = case["domain"].values()
+        found = hashes.digest(chain_id, contract, case["struct_hash"])
+        assert "0x" + bytes(found).hex() == case["digest"], case
+        assert hashes.recover(found, case["signature"]) == case["signer"], case
+
+
+def test_texts_signed_by_wallets(hashes: ContractInstance, vectors: Vectors) -> None:
+    for case in vectors("hashes.json")["personal"]:
+        found = hashes.personalDigest(case["text"])
+        assert "0x" + bytes(found).hex() == case["digest"], case
+        assert hashes.recover(found, case["signature"]) == case["signer"], case
+
+
+def test_chains_of_rounds_and_snapshots(hashes: ContractInstance, vectors: Vectors) -> None:
+    kept = vectors("hashes.json")
+    functions: dict[str, Callable[..., bytes]] = {
+        "run_id": hashes.runId,
+        "members_root": hashes.membersRoot,
+        "snapshot_root": hashes.snapshotRoot,
+        "changed_snapshot_root": hashes.changedSnapshotRoot,
+        "leader_rank": hashes.leaderRank,
+        "updates_root": hashes.updatesRoot,
+    }
+    for name, function in functions.items():
+        for case in kept[name]:
+            *arguments, expected = case.values()
+            assert "0x" + bytes(function(*arguments)).hex() == expected, case
+
+
+def test_what_is_before_a_round(hashes: ContractInstance, vectors: Vectors) -> None:
+    for case in vectors("hashes.json")["prev"]:
+        if case["kind"] == "next":
+            attestation = m.from_json(m.Attestation, case["attestation"])
+            found = hashes.prevAfter(m.to_abi(attestation), case["members_root"])
+        else:
+            before = case["run_id"] if case["kind"] == "first" else case["prev_before"]
+            found = hashes.prevFrom(before, case["members_root"])
+        assert "0x" + bytes(found).hex() == case["prev"], case
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Run by test_huggingface.py: the real Trainer on models that are made here, nothing is fetched."""
+"""Run by test_frameworks.py: the real Trainer on models that are made here, nothing is fetched."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ def outputs_of(trained: Any) -> torch.Tensor:
     with torch.no_grad():
         logits: torch.Tensor = trained(input_ids=torch.arange(8)[None]).logits
     return logits
+
+
+def test_with_the_trainer_tensorflow_is_not_imported() -> None:
+    assert "tensorflow" not in sys.modules
 
 
 @pytest.mark.parametrize("make", [model, adapted])

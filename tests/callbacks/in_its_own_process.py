@@ -1,6 +1,7 @@
 """Runs the cases of a framework in a process of their own.
 
-Two frameworks in one get in each other's way, and importing them is slow.
+TensorFlow and the Trainer crash each other in one, and importing them is slow: what runs on PyTorch
+shares one process, what runs on TensorFlow another.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run_cases(cases: str, framework: str, **environment: str) -> None:
-    """Fail with the output of `pytest tests/callbacks/<cases>`; skip without the framework."""
-    if find_spec(framework) is None:
-        pytest.skip(f"{framework} is not installed")
+def run_cases(*cases: str, frameworks: tuple[str, ...], **environment: str) -> None:
+    """Fail with the output of `pytest tests/callbacks/<cases>`; skip without the frameworks."""
+    for framework in frameworks:
+        if find_spec(framework) is None:
+            pytest.skip(f"{framework} is not installed")
     done = subprocess.run(
         [
             sys.executable,
@@ -28,7 +30,7 @@ def run_cases(cases: str, framework: str, **environment: str) -> None:
             "-q",
             "-p",
             "no:cacheprovider",
-            f"tests/callbacks/{cases}",
+            *(f"tests/callbacks/{each}" for each in cases),
         ],
         cwd=ROOT,
         env={

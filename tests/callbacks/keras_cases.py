@@ -1,8 +1,9 @@
-"""Run by test_keras.py, once for each backend."""
+"""Run by test_frameworks.py, once for each backend."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -319,3 +320,8 @@ def test_the_readmes_script_becomes_a_swarm_script_by_the_lines_it_shows(
         exec(shorter, {"x": x, "y": y, "model": model, "validation": data()})
         trained.append(everything(model))
     assert trained[0] == trained[1], "in loopback the script trains as it did"
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras imports both itself")
+def test_on_tensorflow_nothing_of_pytorch_is_imported() -> None:
+    assert not {"torch", "transformers"} & sys.modules.keys()

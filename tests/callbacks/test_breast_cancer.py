@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from examples.breast_cancer import audit
 from examples.breast_cancer import train as script
 from examples.breast_cancer.baselines import (
     SITES,
@@ -125,3 +126,17 @@ def test_over_five_seeds_the_swarm_is_as_good_as_pooled_data_and_better_than_sit
         assert load_model(folder / "merged.safetensors")
     assert fmean(together) >= fmean(pooled) - 0.01
     assert fmean(together) >= fmean(alone) + 0.02
+
+
+def test_an_auditor_trains_coalitions_and_measures_as_the_sites_do(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(data))
+    monkeypatch.setenv("SITES", "clinic-a=us clinic-b=europe")
+    together = audit.train(frozenset({"clinic-a", "clinic-b", "asia"}))
+    assert together < audit.train(frozenset({"asia"})) < audit.train(frozenset())
+
+    start = data / "initial.safetensors"
+    measured = audit.measure(start, start, (), None)
+    loss, accuracy = measure(load_model(start), read_table(data / "validation.safetensors"))
+    assert (measured.loss_before, measured.metric) == pytest.approx((loss, accuracy))

@@ -303,10 +303,13 @@ async def test_every_profile_posts_and_reads(
         assert await token.balance_of(sink) == 5
         block = await chain.block()
         assert block is not None
-        assert block.number == receipt.block
-        assert await chain.block(receipt.block + 1) is None
+        # Where blocks come by the clock, others may have come meanwhile.
+        assert block.number >= receipt.block
+        assert await chain.block(block.number + 1_000) is None
+        depth = PROFILES[name].finality_depth
         final = await chain.final_block_number()
-        assert final == max(0, receipt.block - PROFILES[name].finality_depth)
+        latest = await chain.block_number()
+        assert max(0, block.number - depth) <= final <= max(0, latest - depth)
 
 
 async def test_where_gas_costs_an_empty_account_is_told_what_it_needs(

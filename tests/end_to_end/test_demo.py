@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from node_agent.models.library import Library
+
 DEMO = [sys.executable, "-m", "scripts.demo"]
 _TIMEOUT_S = 240
 INSTITUTES = ("us", "europe", "asia")
@@ -37,6 +39,14 @@ def play(tmp_path: Path) -> Play:
 def _reports(folder: Path, institute: str) -> dict[int, dict[str, Any]]:
     lines = (folder / "sites" / institute / "rounds.jsonl").read_text().splitlines()
     return {report["round"]: report for report in map(json.loads, lines)}
+
+
+def _kept_model(folder: Path, institute: str) -> dict[str, Any]:
+    """The card of the model that a site has kept; its file is the one of the card."""
+    (kept,) = Library(folder / "sites" / institute / "models").all()
+    kept.open()
+    card: dict[str, Any] = json.loads(kept.card.to_json())
+    return card
 
 
 def _processes_of(folder: Path) -> list[str]:
@@ -79,6 +89,9 @@ def test_killed_agents_are_missed_come_back_and_everybody_is_paid(
     assert figures["claimed_wei"] > 0
     assert sum(figures["shares"]["metered"]) == pytest.approx(1, abs=0.001)
     assert figures["accuracy"]["swarm"] > sum(figures["accuracy"]["alone"]) / 3
+    kept = [_kept_model(tmp_path / "demo", institute) for institute in INSTITUTES]
+    assert {card["merged_root"] for card in kept} == {kept[0]["merged_root"]}
+    assert kept[0]["rounds"] == 160
     assert _processes_of(tmp_path) == []
 
 

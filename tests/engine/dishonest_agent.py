@@ -2,8 +2,9 @@
 
 DISHONEST says how: it commits to, and serves, a file that an honest agent would not let out (nan,
 shape, name: under another node's, huge); gives nobody its file (withhold); or, when it leads,
-proposes to be paid alone (greedy), or what cannot be read (garbled). Everything else it does by
-the book.
+proposes to be paid alone (greedy), or what cannot be read (garbled); tells all of one commit and
+then of another (two-faced); leaves others' late rows out of its seals (hush). Everything else it
+does by the book.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from contracts.messages import Attestation, pack_shares
+from contracts.messages import Attestation, pack_shares, sign, to_json
 from node_agent.cli import main
 from node_agent.engine.engine import Engine
+from node_agent.engine.late import LateBooks
 from node_agent.engine.round import Round
 from node_agent.engine.store import file_root
 from node_agent.engine.terms import Terms
 from node_agent.parameters.format import ParameterFile, write
-from node_agent.peers.protocol import Peer
+from node_agent.peers.protocol import Envelope, Peer
 
 
 def spoil(path: Path, how: str) -> None:
@@ -68,12 +70,32 @@ def garbled(self: Terms, proposal: Attestation) -> None:
     self._node.broadcast(self._context, envelope)
 
 
+async def keep_silent(self: LateBooks) -> None:
+    return None
+
+
+say = Round.say
+
+
+def two_faced(self: Round, envelope: Envelope) -> None:
+    say(self, envelope)
+    if envelope.kind == "update" and self.context.round:
+        other = replace(self.book.updates[self.node.registration].message, root=bytes(31) + b"\1")
+        signature = "0x" + sign(self.context.domain, other, self.node.signer).hex()
+        lie = Envelope("update", to_json(other), signature, self.node.registration)
+        self.node.broadcast(self.context, lie)
+
+
 if __name__ == "__main__":
     match os.environ["DISHONEST"]:
         case "withhold":
             Engine.readable = withhold  # type: ignore[method-assign]
         case "greedy":
             Terms._attestation = greedy  # type: ignore[method-assign]
+        case "two-faced":
+            Round.say = two_faced  # type: ignore[method-assign]
+        case "hush":
+            LateBooks.collect = keep_silent  # type: ignore[method-assign]
         case "garbled":
             Terms._attest = garbled  # type: ignore[method-assign]
         case _:

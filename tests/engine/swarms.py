@@ -10,16 +10,16 @@ from collections.abc import Awaitable, Callable
 from contracts.events import Sealed, logs
 from scripts.local_swarm import LocalSwarm, Site
 
-OFFSETS = {"north": -0.1, "south": 0.0, "west": 0.1}
+OFFSETS = {"north": -0.1, "south": 0.0, "west": 0.1, "east": 0.05}
 TRAINER = [sys.executable, "-m", "scripts.quadratic_trainer"]
 
 Start = Callable[..., Awaitable[LocalSwarm]]
 
 
-def train(swarm: LocalSwarm, site: Site, batch_s: float = 0.0) -> None:
+def train(swarm: LocalSwarm, site: Site, batch_s: float = 0.0, *more: str) -> None:
     options = ["--offset", str(OFFSETS[site.organization]), "--batch-s", str(batch_s)]
     options += ["--min-peers", str(swarm.terms.min_peers)]
-    site.start_training([*TRAINER, *options], {"INITIAL": str(swarm.initial)})
+    site.start_training([*TRAINER, *options, *more], {"INITIAL": str(swarm.initial)})
 
 
 def kill(site: Site) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from node_agent.engine.archive import Archive
 from node_agent.engine.hedge import first_success
 from node_agent.engine.signals import Changed
 from node_agent.engine.store import Store, file_root
@@ -54,14 +55,14 @@ async def test_a_change_between_two_looks_is_seen() -> None:
 
 
 def test_files_that_a_power_cut_has_torn_are_not_taken_for_whole(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = Store(tmp_path, Archive(tmp_path / "archive", 0, 0))
     whole, torn, unnamed = (store.scratch(3, name) for name in ("a", "b", "update"))
     for path in (whole, torn, unnamed):
         path.write_bytes(os.urandom(1000))
     roots = [file_root(path) for path in (whole, torn)]
     store.adopt(whole, 3, roots[0])
     store.adopt(torn, 3, roots[1]).write_bytes(b"")
-    Store(tmp_path).sweep()
+    store.sweep()
     assert store.find(roots[0])
     assert store.find(roots[1]) is None
     assert unnamed.exists()

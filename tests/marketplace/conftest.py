@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from contracts.keys import new_key
+from tests.marketplace.databases import database_url, postgres
 from tests.marketplace.processes import Process, free_port, run
 from tests.marketplace.world import Federation, World
 
+# Tests sign in more often than people do; what is limited, test_programs shows.
+os.environ.setdefault("SWARM_MARKET_SIGN_INS_PER_MINUTE", "100000")
+os.environ.setdefault("SWARM_MARKET_REQUESTS_PER_MINUTE", "100000")
+__all__ = ["database_url", "postgres"]  # fixtures
+
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A chain and a marketplace, started as an operator would start them."""
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """A chain and a marketplace, started as an operator would start them.
+
+    On SQLite; on PostgreSQL where SWARM_TEST_DATABASE says so: see `make test-postgresql`.
+    """
     folder = tmp_path_factory.mktemp("market")
     admin, treasury = new_key(), new_key()
     chain_port, web_port, agent_port = free_port(), free_port(), free_port()
     run("init", str(folder), "--admin", admin.address)
+    if os.environ.get("SWARM_TEST_DATABASE") == "postgresql":
+        with (folder / "settings.toml").open("a") as settings:
+            settings.write(f'database_url = "{request.getfixturevalue("postgres")()}"\n')
     started = World(
         folder,
         f"http://127.0.0.1:{web_port}",

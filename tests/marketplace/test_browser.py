@@ -1,70 +1,88 @@
-"""The pages in Chromium: they refresh themselves, and a wallet in the browser can do it all."""
+"""The pages in Chromium: they stay new by themselves, a wallet can do it all, axe finds nothing.
+
+With `SWARM_SCREENSHOTS=folder` each story leaves pictures of what its person saw.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_defunct, encode_typed_data
+from playwright.sync_api import Browser, Page, expect
 
-from contracts.keys import Signer
-from tests.marketplace import chromium
-from tests.marketplace.chromium import Browser
+from tests.marketplace.browsing import CHROMIUM, Wallet
+from tests.marketplace.persons import PHONE, Person, chromium, person, signs_in
 from tests.marketplace.world import Federation, eventually
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="chromium is not installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+CHAIN_ID = 31337  # of the chain that tests start
+_FOLDER = os.environ.get("SWARM_SCREENSHOTS")
 
 
-def wallet(signer: Signer) -> chromium.Wallet:
-    """A browser wallet whose owner agrees to everything; signs as others do, not with our code."""
-
-    def answer(method: str, parameters: list[Any]) -> Any:
-        account = Account.from_key(signer.secret)
-        match method:
-            case "eth_requestAccounts":
-                return [signer.address.lower()]
-            case "personal_sign":
-                message = encode_defunct(text=parameters[0])
-            case "eth_signTypedData_v4":
-                message = encode_typed_data(full_message=json.loads(parameters[1]))
-            case _:
-                raise AssertionError(method)
-        return "0x" + account.sign_message(message).signature.hex()
-
-    return answer
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
-def signed_in(federation: Federation, organization: str) -> Browser:
-    browser = Browser(wallet(federation.wallets[organization]))
-    browser.open(f"{federation.world.market_url}/sign-in?next=/agreements")
-    browser.click("button[data-do=sign-in]:not([hidden])")
-    browser.until("location.pathname === '/agreements' && document.readyState === 'complete'")
-    return browser
+@pytest.fixture(scope="module")
+def running(world: object) -> Federation:
+    """A run under way: some rounds sealed, all nodes up."""
+    federation = Federation(world)  # type: ignore[arg-type]  # the session's fixture
+    federation.agree()
+    for name in federation.wallets:
+        federation.enroll(name)
+    federation.start(f"tumors-{federation.number}")
+    federation.fund(1000)
+    rows = (
+        {},
+        {0: 5000, 1: 3000, 2: 2000},
+        {0: 4500, 1: 3500, 2: 2000},
+        {0: 4000, 1: 4000, 2: 2000},
+    )
+    for loss, row in zip((2.0, 1.5, 1.1, 0.9), rows, strict=True):
+        federation.seal(loss, row)
+    with federation.owner("clinic-a") as owner:
+        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 4)
+    return federation
+
+
+def _owner(browser: Browser, federation: Federation) -> AbstractContextManager[Person]:
+    wallet = Wallet(CHAIN_ID, federation.wallets["clinic-a"])
+    return person(browser, federation.world.market_url, wallet)
+
+
+def _picture(page: Page, name: str) -> None:
+    if _FOLDER:
+        Path(_FOLDER).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(_FOLDER) / f"{name}.png", full_page=True)
 
 
 def test_an_owner_signs_approves_and_claims_with_a_wallet_in_the_browser(
-    federation: Federation,
+    browser: Browser, federation: Federation
 ) -> None:
     federation.draft()
-    url = federation.world.market_url
+    url, wallet = federation.world.market_url, federation.wallets["clinic-a"]
     for name in ("clinic-b", "clinic-c"):
         with federation.owner(name) as owner:
             owner.sign_agreement(federation.agreement_id)
-    with signed_in(federation, "clinic-a") as browser:
-        browser.open(f"{url}/agreements/{federation.agreement_id}")
-        browser.click("button[data-do=sign]:not([hidden])")
+    with person(browser, url, Wallet(CHAIN_ID, wallet)) as someone:
+        signs_in(someone, "/agreements")
+        page = someone.opens(f"/agreements/{federation.agreement_id}")
+        page.click("button[data-do=sign]")
         # Nobody reloads the page: it learns by itself that the chain has confirmed.
-        browser.until("document.querySelector('.state-active') !== null")
+        expect(page.locator(".state-active").first).to_be_visible(timeout=20_000)
 
         node = federation.invite("clinic-a")
         node.first_contact()
         node.sign()
-        browser.open(f"{url}/nodes")
-        enrollment = node.answer["enrollment"]["id"]
-        browser.click(f"button[data-enrollment='{enrollment}']:not([hidden])")
-        browser.until(f"document.querySelector('[data-enrollment=\"{enrollment}\"]') === null")
+        someone.opens("/nodes")
+        approve = page.locator(f"[data-enrollment='{node.answer['enrollment']['id']}']")
+        approve.first.click()
+        expect(approve).to_have_count(0, timeout=20_000)
         with federation.owner("clinic-a") as owner:
             eventually(lambda: owner.nodes(federation.agreement_id), lambda nodes: len(nodes) == 1)
         federation.nodes["clinic-a"] = node
@@ -74,21 +92,62 @@ def test_an_owner_signs_approves_and_claims_with_a_wallet_in_the_browser(
         federation.start(f"in-the-browser-{federation.number}")
         federation.fund(100)
         federation.seal(2.0)
-        browser.open(f"{url}/runs/{federation.run_id}")
+        someone.opens(f"/runs/{federation.run_id}")
         federation.seal(1.05, {0: 10_000})
-        browser.until("document.querySelectorAll('.loss-dot').length === 2")
-        browser.click("button[data-do=claim]:not([hidden])")
-        browser.until("document.querySelector('button[data-do=claim]') === null")
+        expect(page.locator(".loss-dot")).to_have_count(2, timeout=20_000)
+        someone.opens("/earnings")
+        claim = page.locator(f"[data-do=claim][data-run='{federation.run_id}']")
+        claim.click()
+        expect(claim).to_have_count(0, timeout=20_000)
         assert federation.account(0).claimed == federation.account(0).accrued > 0
-        browser.click("button[data-do=sign-out]")
-        browser.until("location.pathname === '/sign-in'")
-        assert browser.complaints == []
+        page.click("button[data-do=sign-out]")
+        page.wait_for_url("**/sign-in")
+        assert someone.complaints == []
 
 
-def test_pages_raise_no_errors_in_a_browser(federation: Federation) -> None:
-    federation.draft()
-    with signed_in(federation, "clinic-b") as browser:
-        for path in ("/", "/agreements", f"/agreements/{federation.agreement_id}", "/nodes"):
-            browser.open(federation.world.market_url + path)
-            assert browser.evaluate("document.querySelector('h1') !== null")
-        assert browser.complaints == []
+STORIES = {
+    "admin": ("/admin", "/agreements", "/runs"),
+    "owner": ("/earnings", "/runs/{run}", "/agreements/{agreement}"),
+    "operator": ("/my-nodes", "/nodes"),
+}
+
+
+@pytest.mark.parametrize("who", STORIES)
+def test_each_home_is_accessible_wide_narrow_light_and_dark(
+    who: str, browser: Browser, running: Federation
+) -> None:
+    world = running.world
+    wallet = world.admin if who == "admin" else running.wallets["clinic-a"]
+    looks = (("light", None), ("dark", None), ("light", PHONE))
+    for scheme, viewport in looks:
+        options = {"color_scheme": scheme} | ({"viewport": viewport} if viewport else {})
+        with person(browser, world.market_url, Wallet(CHAIN_ID, wallet), **options) as someone:
+            signs_in(someone, STORIES[who][0])
+            for path in STORIES[who]:
+                shown = path.format(run=running.run_id, agreement=running.agreement_id)
+                page = someone.opens(shown)
+                expect(page.locator("h1")).to_be_visible()
+                if not viewport:
+                    assert someone.accessibility() == [], f"{path}, {scheme}"
+                assert page.evaluate("document.body.scrollWidth <= innerWidth"), path
+                name = path.split("/")[1]
+                _picture(page, f"{who}-{name}{'-phone' if viewport else ''}-{scheme}")
+            assert someone.complaints == []
+
+
+def test_everything_can_be_reached_with_the_keyboard(browser: Browser, running: Federation) -> None:
+    with _owner(browser, running) as someone:
+        page = signs_in(someone, "/earnings")
+        reached = set()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.textContent.trim()"))
+        assert {"Skip to content", "Runs", "My nodes", "Claim", "Sign out"} <= reached
+
+
+def test_a_page_that_lost_the_marketplace_says_so(browser: Browser, running: Federation) -> None:
+    with _owner(browser, running) as someone:
+        page = signs_in(someone, "/earnings")
+        page.route("**/api/live", lambda route: route.abort())
+        page.reload()
+        expect(page.locator("#stale")).to_be_visible(timeout=15_000)

@@ -43,9 +43,11 @@ async def chain(tmp_path: Path) -> AsyncIterator[EmbeddedChain]:
 
 
 @pytest.fixture
-async def market(chain: EmbeddedChain, tmp_path: Path) -> AsyncIterator[Market]:
+async def market(chain: EmbeddedChain, tmp_path: Path, database_url: str) -> AsyncIterator[Market]:
     """A marketplace whose relayer and indexer move only when the test says so."""
-    opened = await Market.open(load(tmp_path / "market", rpc_url=chain.rpc_url))
+    opened = await Market.open(
+        load(tmp_path / "market", rpc_url=chain.rpc_url, database_url=database_url)
+    )
     yield opened
     await opened.close()
 
@@ -83,8 +85,11 @@ async def operation(market: Market, operation_id: str) -> Operation:
 
 
 async def events(market: Market) -> list[Event]:
+    """What the index has of agreements; the deployment raised events of its own."""
+
     def find(session: Session) -> list[Event]:
-        rows = list(session.scalars(sa.select(Event).order_by(Event.block, Event.log_index)))
+        query = sa.select(Event).where(Event.agreement_id.is_not(None))
+        rows = list(session.scalars(query.order_by(Event.block, Event.log_index)))
         session.expunge_all()
         return rows
 

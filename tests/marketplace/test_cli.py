@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,10 @@ def test_an_admin_and_three_owners_go_the_whole_way_by_command_line(
     fields = draft({}, addresses["north"]) | {
         "parties": [{"organization": name, "wallet": addresses[name]} for name in names]
     }
+    keystores = {"admin": wallet(tmp_path / "admin.json", world.admin, PASSWORD)}
+    for name in names:
+        granted = ("admission", "grant", name, addresses[name])
+        run(*granted, "--wallet", str(keystores["admin"]), password=PASSWORD)
     file = tmp_path / "agreement.json"
     file.write_text(json.dumps(fields))
     agreement = market("north", "agreement", "draft", "--file", str(file))
@@ -63,6 +68,71 @@ def test_an_admin_and_three_owners_go_the_whole_way_by_command_line(
     )
     assert "nothing to claim" in refused.stderr
     assert "hint: " in refused.stderr
+
+
+def test_partners_negotiate_amend_and_govern_by_command_line(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWARM_MARKET_URL", world.market_url)
+    number = new_key().address[2:8].lower()
+    one, two = f"one-{number}", f"two-{number}"
+    keys = {"admin": world.admin, one: new_key(), two: new_key(), "new": new_key()}
+    wallets = {name: wallet(tmp_path / f"{name}.json", key, PASSWORD) for name, key in keys.items()}
+
+    def market(who: str, *arguments: str) -> str:
+        with_wallet = (*arguments, "--wallet", str(wallets[who]))
+        return run(*with_wallet, password=PASSWORD).stdout.strip()
+
+    assert "fraud-detection" in run("template", "list").stdout
+    assert "max_rounds" in run("template", "show", "manufacturing").stdout
+    (tmp_path / "model.txt").write_text("Gradient-boosted trees are out; a small network.")
+    answers = {
+        "model": f"@{tmp_path / 'model.txt'}",
+        "law": "Dutch law; Utrecht",
+        "metering": "equal",
+        "sponsor": world.treasury.address,
+        "initial_root": "0x" + "11" * 32,
+        "schema_hash": "0x" + "22" * 32,
+    }
+    sets = [part for item in answers.items() for part in ("--set", "=".join(item))]
+    draft = market(
+        *("admin", "agreement", "draft", "--template", "manufacturing", *sets),
+        *("--party", one, "--party", f"{two}:2"),
+    )
+    for name in (one, two):
+        link = market("admin", "draft", "invite", draft, name)
+        joined = market(name, "draft", "join", link, "--yes")
+    assert "to be agreed" not in joined
+    market(two, "draft", "comment", draft, "Longer, please.")
+    market(two, "draft", "propose", draft, "--set", "max_rounds=60", "--note", "Longer.")
+    shown = market(one, "draft", "diff", draft)
+    assert "[-40-]" in shown
+    assert "{+60+}" in shown
+    agreement = market(one, "draft", "offer", draft)
+    for name in (one, two):
+        said = market(name, "agreement", "sign", agreement, "--yes")
+    assert said.startswith(f"agreement {agreement}: active")
+
+    market(one, "agreement", "move-wallet", agreement, "--to", str(wallets["new"]), "--yes")
+    for _ in range(100):
+        if agreement in market("new", "agreement", "list"):
+            break
+        time.sleep(0.05)  # the view follows the chain in its own time
+    longer = market("new", "agreement", "amend", agreement, "--set", "duration_days=900")
+    amendment = market("new", "draft", "offer", longer)
+    market("new", "agreement", "sign-amendment", amendment, "--yes")
+    said = market(two, "agreement", "sign-amendment", amendment, "--yes")
+    assert "in force" in said
+
+    motion = market("new", "motion", "propose", agreement, "suspend", "--reason", "A test.")
+    market(two, "motion", "sign", motion, "--yes")
+    assert "carried" in market(two, "motion", "post", motion)
+    assert "suspend" in market(two, "motion", "list", "--agreement", agreement)
+    assert "leave: confirmed" in market(two, "agreement", "leave", agreement, "--yes")
+    told = market("new", "agreement", "history", agreement)
+    for what in ("left", "Suspended by vote", "version 2 is in force", "is the wallet of"):
+        assert what in told
+    assert "undo: " in told
 
 
 def test_a_sponsor_funds_a_run_on_chain(

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from contracts.keys import new_key
 from marketplace import errors
 from marketplace.clock import now_s
-from marketplace.identity import authority, leases
+from marketplace.identity import authority
+from marketplace.leases import signing as leases
 from tests.marketplace.nodes import Node, pem, request
 from tests.marketplace.world import Federation, World, eventually
 
@@ -334,3 +335,36 @@ def _of(enrollments: list[dict[str, Any]], node: Node) -> dict[str, Any]:
 
 def _named(nodes: list[dict[str, Any]], node: Node) -> dict[str, Any]:
     return next(each for each in nodes if each["spiffe_id"] == node.answer["spiffe_id"])
+
+
+def test_an_owner_rejects_a_node_and_those_behind_it_go_on(agreed: Federation) -> None:
+    stray, approved, late = (agreed.invite("clinic-a", f"site-{n}") for n in (1, 2, 3))
+    for node in (stray, approved, late):
+        assert node.first_contact().status_code == 200
+        assert node.sign().status_code == 200
+    numbers = [node.answer["enrollment"]["message"]["nonce"] for node in (stray, approved, late)]
+    assert numbers == [0, 1, 2]
+    with agreed.owner("clinic-a") as owner:
+        waiting = {each["node"]: each for each in owner.enrollments(agreed.agreement_id)}
+        operation = owner.approve(waiting["site-2"])["operation"]  # waits for site-1's turn
+        with pytest.raises(errors.Conflict, match="approved already"):
+            owner.reject(waiting["site-2"]["id"])
+        turned_away = owner.reject(waiting["site-1"]["id"], "Not our machine.")
+        assert turned_away["state"] == "rejected"
+        assert owner.reject(waiting["site-1"]["id"])["rejected_because"] == "Not our machine."
+        with pytest.raises(errors.ChainRefusal, match="rejected"):
+            owner.wait(operation["id"])
+        with pytest.raises(errors.NotAllowed, match="rejected this enrollment"):
+            owner.approve(waiting["site-1"])
+    with agreed.owner("clinic-b") as other, pytest.raises(errors.NotAllowed):
+        other.reject(waiting["site-3"]["id"])
+    refused = stray.first_contact()
+    assert refused.status_code == 403
+    assert "Not our machine." in refused.json()["detail"]
+    for node in (approved, late):  # each operator repeats the command, and gets a number anew
+        assert node.first_contact().status_code == 200
+        assert node.sign().status_code == 200
+        agreed.approve("clinic-a", node)
+    with agreed.owner("clinic-a") as owner:
+        enrolled = [each["node"] for each in owner.nodes(agreed.agreement_id)]
+    assert sorted(enrolled) == ["site-2", "site-3"]

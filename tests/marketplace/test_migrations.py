@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
 from marketplace.storage.models import (
+    AdmittedAgreement,
     Agreement,
     Base,
     Certificate,
     Credit,
     Event,
+    Lease,
     NodeStatus,
     Operation,
     Party,
@@ -31,10 +33,11 @@ HUGE_WEI = 2**128 - 1
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    made = Database(f"sqlite:///{tmp_path / 'market.sqlite3'}")
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
     migrate.upgrade(made.engine)
-    return made
+    yield made
+    made.close()
 
 
 def fill(session: Session) -> None:
@@ -131,7 +134,7 @@ def test_an_upgrade_of_an_up_to_date_database_keeps_its_data(database: Database)
     database.write_now(fill)
     migrate.upgrade(database.engine)
     assert database.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
-    assert migrate.current(database.engine) == migrate.newest(database.engine) == "0003"
+    assert migrate.current(database.engine) == migrate.newest(database.engine)
 
 
 def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database) -> None:
@@ -156,28 +159,75 @@ def test_usage_goes_with_its_revision_and_leaves_the_rest_as_it_was(database: Da
     assert found == []
 
 
-def test_certificates_of_before_stand_for_the_latest_enrollment_of_their_name(
-    tmp_path: Path,
-) -> None:
-    old = Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")
-    migrate.upgrade(old.engine, "0001")
+def test_agreements_of_before_there_was_a_policy_stay_admitted(database_url: str) -> None:
+    old = Database(database_url)
+    migrate.upgrade(old.engine, "0003")
     old.write_now(fill)
-    with old.engine.begin() as connection:
-        for n in ("1", "2"):
-            for statement in (
-                f"INSERT INTO enrollment_tokens VALUES ('t{n}', '{HASH}', 0, 'x', 'w', 1, 2)",
-                "INSERT INTO enrollments (id, token_hash, agreement_id, party, spiffe_id, key, "
-                "csr_hash, svid_pem, svid_expires_s, message, created_s) VALUES "
-                f"('e{n}', 't{n}', '{HASH}', 0, 'spiffe://x', 'k', 'c', 'p', 9, '{{}}', {n})",
-            ):
-                connection.exec_driver_sql(statement)
-        connection.exec_driver_sql(
-            "INSERT INTO certificates VALUES ('ab', 'spiffe://x', 's', 1, 9)"
-        )
+    migrate.upgrade(old.engine)
+    found = old.read_now(lambda session: session.get_one(AdmittedAgreement, HASH).admitted_by)
+    assert found == ADDRESS
+    migrate.downgrade(old.engine, "0003")
+    assert "motions" not in sa.inspect(old.engine).get_table_names()
+    assert old.read_now(lambda session: session.get_one(Agreement, HASH).title) == "one"
+    old.close()
+
+
+def test_certificates_of_before_stand_for_the_latest_enrollment_of_their_name(
+    database_url: str,
+) -> None:
+    old = Database(database_url)
+    migrate.upgrade(old.engine, "0001")
+    enrolled_twice(old, "INSERT INTO certificates VALUES ('ab', 'spiffe://x', 's', 1, 9)")
     migrate.upgrade(old.engine)
     found = old.read_now(lambda session: session.get_one(Certificate, "ab").enrollment_id)
     assert found == "e2"
     migrate.downgrade(old.engine, "0001")
+    old.close()
+
+
+def test_leases_of_before_become_one_seat_for_each_holder(database_url: str) -> None:
+    old = Database(database_url)
+    migrate.upgrade(old.engine, "0003")
+    leases = [
+        f"INSERT INTO leases VALUES ('l{n}', 'spiffe://x', 'a', '[\"training\"]', {n}, {n + 5})"
+        for n in (1, 2, 3)
+    ]
+    enrolled_twice(old, *leases)
+    migrate.upgrade(old.engine)
+    [(seat, holder, live_until_s)] = old.read_now(
+        lambda session: session.execute(sa.select(Lease.id, Lease.holder, Lease.live_until_s)).all()
+    )
+    assert (seat, holder, live_until_s) == ("l3", "e2", 8)
+    migrate.downgrade(old.engine, "0003")
+    with old.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT id, expires_s FROM leases").all()
+        assert [tuple(row) for row in kept] == [("l3", 8)]
+        assert connection.exec_driver_sql("SELECT id FROM enrollments").all() != []
+    old.close()
+
+
+def enrolled_twice(old: Database, *further: str) -> None:
+    """Two enrollments under one name, as the first revisions have them."""
+    with old.engine.begin() as connection:
+        for statement in (
+            "INSERT INTO agreements VALUES "
+            f"('{HASH}', 'one', '{{}}', 'text', '{{}}', '{ADDRESS}', 1)",
+            "INSERT INTO parties (agreement_id, number, organization, wallet, weight) "
+            f"VALUES ('{HASH}', 0, 'a', '{ADDRESS}', 1)",
+            "INSERT INTO operations (id, kind, effect, agreement_id, payload, state, attempts, "
+            f"created_s, updated_s) VALUES ('o', 'enroll', 'x', '{HASH}', '{{}}', 'sent', 1, 1, 1)",
+        ):
+            connection.exec_driver_sql(statement)
+        for n in ("1", "2"):
+            for statement in (
+                f"INSERT INTO enrollment_tokens VALUES ('t{n}', '{HASH}', 0, 'x', 'w', 1, 2)",
+                "INSERT INTO enrollments (id, token_hash, agreement_id, party, spiffe_id, key, "
+                "csr_hash, svid_pem, svid_expires_s, message, operation_id, created_s) VALUES "
+                f"('e{n}', 't{n}', '{HASH}', 0, 'spiffe://x', 'k', 'c', 'p', 9, '{{}}', 'o', {n})",
+            ):
+                connection.exec_driver_sql(statement)
+        for statement in further:
+            connection.exec_driver_sql(statement)
 
 
 def test_rounds_and_credits_go_with_the_event_that_they_came_from(database: Database) -> None:

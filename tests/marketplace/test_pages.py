@@ -55,13 +55,13 @@ def test_without_signing_in_there_is_nothing_to_see(running: Federation) -> None
             answer = visitor.get(path)
             assert answer.status_code == 303
             assert answer.headers["location"].startswith("/sign-in?next=")
-        assert visitor.get("/api/pulse").status_code == 401
+        assert visitor.get("/api/live").status_code == 401
 
 
 def test_a_party_sees_its_run(running: Federation) -> None:
     with browser(running.world, running.wallets["clinic-a"]) as owner:
         page = owner.get(f"/runs/{running.run_id}").text
-        home = owner.get("/").text
+        home = owner.get("/runs").text
         nodes = owner.get("/nodes").text
         agreement = owner.get(f"/agreements/{running.agreement_id}").text
     assert "shown-run" in home
@@ -74,7 +74,7 @@ def test_a_party_sees_its_run(running: Federation) -> None:
 
 def test_a_stranger_does_not_see_it(running: Federation) -> None:
     with browser(running.world, new_key()) as stranger:
-        assert "shown-run" not in stranger.get("/").text
+        assert "shown-run" not in stranger.get("/runs").text
         assert stranger.get(f"/runs/{running.run_id}").status_code == 404
         assert "clinic-a" not in stranger.get("/nodes").text
 
@@ -83,7 +83,7 @@ def test_pages_need_nothing_but_themselves(running: Federation) -> None:
     with browser(running.world, running.wallets["clinic-a"]) as owner:
         answer = owner.get(f"/runs/{running.run_id}")
         policy = answer.headers["content-security-policy"]
-        assert policy.startswith("default-src 'self';")
+        assert policy.startswith("default-src 'none'; script-src 'self';")
         assert "unsafe" not in policy
         assert not re.search(r"\sstyle=|\son[a-z]+=|<script>|<style", answer.text)
         for link in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
@@ -92,12 +92,44 @@ def test_pages_need_nothing_but_themselves(running: Federation) -> None:
                 assert owner.get(link).status_code == 200
 
 
-def test_the_pulse_changes_when_something_happens(running: Federation) -> None:
-    with browser(running.world, running.wallets["clinic-a"]) as owner:
-        before = owner.get("/api/pulse").json()["version"]
-        assert owner.get("/api/pulse").json()["version"] == before
+def test_open_pages_are_told_when_something_happens(running: Federation) -> None:
+    with (
+        browser(running.world, running.wallets["clinic-a"]) as owner,
+        owner.stream("GET", "/api/live") as live,
+    ):
+        assert live.headers["content-type"].startswith("text/event-stream")
+        words = (line.removeprefix("data: ") for line in live.iter_lines() if "data: " in line)
+        before = next(words)
         running.seal(0.9, {0: 10_000})
-        eventually(lambda: owner.get("/api/pulse").json()["version"], lambda seen: seen != before)
+        assert next(words) != before
+
+
+def test_everybody_begins_at_a_page_of_his_own(running: Federation) -> None:
+    with browser(running.world, running.wallets["clinic-b"]) as owner:
+        assert owner.get("/").headers["location"] == "/earnings"
+        earnings = owner.get("/earnings").text
+        nodes = owner.get("/my-nodes").text
+        assert "clinic-b/site-1" in nodes
+        assert "clinic-a/site-1" not in nodes
+    assert "shown-run" in earnings
+    assert 'data-organization="clinic-b"' in earnings
+    assert "An equal split would have paid" in earnings
+    with browser(running.world, running.world.admin) as admin:
+        assert admin.get("/").headers["location"] == "/admin"
+        assert "clinic-c" in admin.get("/admin").text
+    with browser(running.world) as visitor:
+        for path in ("/admin", "/earnings", "/my-nodes"):
+            assert visitor.get(path).status_code == 303
+
+
+def test_every_enrolled_node_is_listed_in_every_round(running: Federation) -> None:
+    with running.owner("clinic-a") as owner:
+        first, second, *_ = owner.rounds(running.run_id)
+    assert [each["state"] for each in first["attendance"]] == ["signed"] * 3
+    assert [each["state"] for each in second["attendance"]] == ["merged"] * 3
+    assert {each["spiffe_id"].split("/")[4] for each in second["attendance"]} == set(
+        running.wallets
+    )
 
 
 def test_what_people_wrote_is_text_and_not_markup(world: World) -> None:

@@ -197,3 +197,28 @@ def test_operations_are_shown_to_their_parties_only(enrolled: Federation) -> Non
         assert owner.wait(operation["id"])["state"] == "confirmed"
     with enrolled.world.client(new_key()) as stranger, pytest.raises(errors.NotFound):
         stranger.operation(operation["id"])
+
+
+def test_runs_are_noted_and_compared(enrolled: Federation) -> None:
+    federation, made = enrolled, []
+    for rate, losses in ((0.1, (2.0, 1.5)), (0.5, (2.0, 1.1))):
+        federation.start(next(_names))
+        made.append(federation.run_id)
+        for loss in losses:
+            federation.seal(loss, {} if loss == 2.0 else {0: 10_000})
+        with federation.owner("clinic-a") as owner:
+            note = {"project": "screening", "tags": ["b", "a", "a"]}
+            owner.write_note(federation.run_id, note | {"hyperparameters": {"rate": rate}})
+            eventually(lambda: owner.rounds(federation.run_id), lambda rounds: len(rounds) == 2)
+    with federation.owner("clinic-b") as owner:
+        assert owner.run(made[0])["note"]["tags"] == ["a", "b"]
+        found = owner.compare(made)
+        assert found["best"] == made[1]
+        assert {"name": "rate", "values": [0.1, 0.5]} in found["differences"]
+        assert [run["losses_e9"][-1] for run in found["runs"]] == [1_500_000_000, 1_100_000_000]
+        with pytest.raises(errors.InvalidInput, match="1 runs"):
+            owner.compare(made[:1])
+        with pytest.raises(errors.InvalidInput):
+            owner.write_note(made[0], {"tags": ["Not a tag"]})
+    with federation.world.client(new_key()) as stranger, pytest.raises(errors.NotFound):
+        stranger.write_note(made[0], {"project": "mine"})

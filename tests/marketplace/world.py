@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,7 +53,9 @@ class World:
             async with await Chain.connect(self.rpc_url) as chain:
                 return await act(Contracts.at(chain, self.deployment))
 
-        return asyncio.run(connected())
+        # A thread of its own: who drives a browser has a loop running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, connected()).result()
 
 
 def draft(parties: Mapping[str, Signer], sponsor: str, **terms: Any) -> dict[str, Any]:
@@ -95,16 +98,16 @@ class Federation:
     def owner(self, organization: str) -> MarketClient:
         return self.world.client(self.wallets[organization])
 
-    def draft(self) -> dict[str, Any]:
+    def draft(self, **terms: Any) -> dict[str, Any]:
         with self.world.client(self.world.admin) as admin:
-            fields = draft(self.wallets, self.world.treasury.address)
+            fields = draft(self.wallets, self.world.treasury.address, **terms)
             made = admin.draft(fields | {"title": f"Tumor model {self.number}"})
         self.agreement_id = made["id"]
         return made
 
-    def agree(self) -> None:
+    def agree(self, **terms: Any) -> None:
         """Everybody signs; the agreement comes into force."""
-        self.draft()
+        self.draft(**terms)
         for name in self.wallets:
             with self.owner(name) as owner:
                 shown = owner.sign_agreement(self.agreement_id)
@@ -157,7 +160,9 @@ class Federation:
 
         self.world.on_chain(act)
 
-    def seal(self, loss: float, shares: Mapping[int, int] | None = None) -> None:
+    def seal(
+        self, loss: float, shares: Mapping[int, int] | None = None, rejects: bytes = b""
+    ) -> None:
         """All nodes attest the open round, and it is sealed."""
 
         async def act(contracts: Contracts) -> None:
@@ -174,7 +179,7 @@ class Federation:
                 loss_after=round(loss * E9),
                 metric=round((1 - loss / 2) * E9),
                 shares=pack_shares(tuple((shares or {}).items())),
-                rejects=b"",
+                rejects=rejects,
             )
             registered = await contracts.consortium.registrations(
                 bytes.fromhex(self.agreement_id[2:])

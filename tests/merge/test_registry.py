@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marketplace.agreements.terms import MERGE_RULES
 from node_agent.errors import ConfigError, ParameterError
-from node_agent.merge.registry import find_rule, merge
+from node_agent.merge.registry import PLUG_IN_NUMBERS, find_rule, merge
+from node_agent.merge.rules import BUILT_IN
 from tests.merge.sites import BASE, MERGED, NAMES, NEED_BASE, base_of, merged, site
 from tests.parameters.models import every_dtype, saved
 
@@ -141,3 +143,11 @@ def test_an_installed_package_brings_a_rule(tmp_path: Path) -> None:
 
 def test_a_plug_in_cannot_take_a_number_that_is_not_its_own(tmp_path: Path) -> None:
     assert "has the number 2, not 128-255" in run_with_plug_in(tmp_path, 2, 200)
+
+
+def test_marketplace_and_node_agent_number_the_rules_alike() -> None:
+    built_in = {rule.name: rule.number for rule in BUILT_IN}
+    plug_ins = {f"plug-in-{number}": number for number in PLUG_IN_NUMBERS}
+    assert built_in | plug_ins == MERGE_RULES
+    for rule in BUILT_IN:
+        assert (rule.largest_e6 < 500_000) == (rule.name in {"trimmed-mean", "krum", "multi-krum"})

@@ -28,8 +28,9 @@ from contracts.messages import (
     to_json,
 )
 from marketplace.agents.routes import FirstContact, KeySignature, Renewal
-from marketplace.identity import authority, leases
+from marketplace.identity import authority
 from marketplace.identity.secrets import enrollment_token, new_secret
+from marketplace.leases import signing as leases
 
 TRUST_DOMAIN = "swarm.example"
 DOMAIN = Domain(31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -229,7 +230,7 @@ class Market:
     def _new_lease(self, spiffe_id: str) -> str:
         now_s = int(time.time())
         return self.lease_signer.sign(
-            leases.Lease("1", "clinic-a", spiffe_id, leases.FEATURES, now_s, now_s + 3600)
+            leases.Lease("1", "clinic-a", spiffe_id, (leases.TRAINING,), now_s, now_s + 3600)
         )
 
 

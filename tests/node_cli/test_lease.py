@@ -7,12 +7,15 @@ import base64
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from marketplace.identity import leases
+from marketplace.leases import signing as leases
 from node_agent import lease, renewal
 from node_agent.errors import LeaseError, MarketplaceError
+from node_agent.joining import check_lease
+from node_agent.journal import Journal
 
 NODE = "spiffe://swarm.example/org/clinic-a/node/site-1"
 NOW_S = int(time.time())
@@ -77,6 +80,81 @@ def test_a_missing_lease_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(LeaseError) as caught:
         lease.read(tmp_path / "none", tmp_path / "none.pub")
     assert "swarm-node enroll" in caught.value.hint
+
+
+def test_a_lease_serves_offline_for_its_grace(signer: leases.LeaseSigner) -> None:
+    text = signer.sign(
+        leases.Lease("7", "clinic-a", NODE, ("training",), NOW_S, NOW_S + 60, grace_s=30)
+    )
+    right = lease.verify(text, signer.public_key)
+    right.check(NODE, NOW_S + 89)
+    with pytest.raises(LeaseError, match="expired 30 s ago"):
+        right.check(NODE, NOW_S + 90)
+
+
+class TestFolder:
+    """The lease in a node's folder, and what lies beside it."""
+
+    @pytest.fixture
+    def paths(self, signer: leases.LeaseSigner, tmp_path: Path) -> tuple[Path, Path]:
+        path, key_path = tmp_path / "lease", tmp_path / "lease.pub"
+        key_path.write_text(signer.public_key)
+        lease.adopt(signed(signer), path, key_path)
+        return path, key_path
+
+    def test_a_clock_that_was_set_back_is_found_out(self, paths: tuple[Path, Path]) -> None:
+        lease.usable(*paths, NODE, NOW_S + 3500)
+        with pytest.raises(LeaseError, match="set back") as caught:
+            lease.usable(*paths, NODE, NOW_S + 10)
+        assert "lease.clock" in caught.value.hint
+        lease.usable(*paths, NODE, NOW_S + 3400)  # clocks differ a little
+
+    def test_a_clock_that_is_behind_is_found_out(self, paths: tuple[Path, Path]) -> None:
+        with pytest.raises(LeaseError, match="begins in 1000 s"):
+            lease.usable(*paths, NODE, NOW_S - 1000)
+
+    def test_nothing_forged_is_put_in_place(self, paths: tuple[Path, Path]) -> None:
+        before = paths[0].read_text()
+        with pytest.raises(LeaseError):
+            lease.adopt("forged.lease", *paths)
+        assert paths[0].read_text() == before
+
+    async def test_a_lease_is_deleted_before_its_seat_is_free(
+        self, paths: tuple[Path, Path]
+    ) -> None:
+        told: list[str] = []
+
+        async def away(lease_id: str) -> None:
+            assert not paths[0].exists()
+            raise MarketplaceError("away")
+
+        async def tell(lease_id: str) -> None:
+            told.append(lease_id)
+
+        with pytest.raises(MarketplaceError):
+            await lease.give_back(*paths, away)
+        with pytest.raises(LeaseError):
+            lease.read(*paths)
+        assert await lease.give_back(*paths, tell) == "7"  # killed in between: it goes on there
+        assert told == ["7"]
+        assert await lease.give_back(*paths, tell) is None
+
+    def test_an_expired_lease_lets_a_run_go_on_and_no_new_one_begin(
+        self, signer: leases.LeaseSigner, paths: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        journal = Journal(tmp_path / "journal.sqlite3")
+        settings = SimpleNamespace(
+            marketplace_url="https://market",
+            lease=paths[0],
+            lease_key=paths[1],
+            spiffe_id=NODE,
+        )
+        check_lease(settings, journal, b"\x01" * 32)  # type: ignore[arg-type] # what it reads
+        lease.adopt(signed(signer, NOW_S - 200, NOW_S - 100), *paths)
+        check_lease(settings, journal, b"\x01" * 32)  # type: ignore[arg-type] # what it reads
+        with pytest.raises(LeaseError, match="expired"):
+            check_lease(settings, journal, b"\x02" * 32)  # type: ignore[arg-type] # what it reads
+        journal.close()
 
 
 class TestRenewal:

@@ -20,7 +20,7 @@ from contracts.deployment import deploy
 from contracts.embedded import EmbeddedChain
 from contracts.keys import new_key, save_key
 from contracts.messages import Bylaws, sign
-from marketplace.identity import leases
+from marketplace.leases import signing as leases
 from node_agent.cli import call
 from node_agent.config import Settings, load
 from node_agent.identity.builtin import store
@@ -60,7 +60,7 @@ class Site:
     def lease(self, node: str = NAME, lasting_s: int = 3600) -> None:
         now_s = int(time.time())
         text = self.lease_signer.sign(
-            leases.Lease("1", "hospital-a", node, leases.FEATURES, now_s - 60, now_s + lasting_s)
+            leases.Lease("1", "hospital-a", node, (leases.TRAINING,), now_s - 60, now_s + lasting_s)
         )
         (self.folder / "lease").write_text(text)
 

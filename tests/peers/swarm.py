@@ -17,6 +17,7 @@ from node_agent.identity.binding import NodeIdentity
 from node_agent.identity.source import RotatingSource
 from node_agent.identity.svid import Svid
 from node_agent.peers.client import PeerClient
+from node_agent.peers.lines import Exchange
 from node_agent.peers.protocol import Envelope, Peer, Traffic
 from node_agent.peers.server import PeerServer
 from tests.identity.authority import TRUST_DOMAIN, Authority
@@ -76,6 +77,10 @@ class Shelf:
         ]
 
     def readable(self, root: str, reader: Peer) -> Path | None:
+        return self.files.get(root)
+
+    async def awaited(self, root: str, reader: Peer, limit_s: float) -> Path | None:
+        await asyncio.sleep(limit_s)  # files are offered without notice
         return self.files.get(root)
 
     def status(self) -> Mapping[str, Any]:
@@ -156,12 +161,13 @@ class Swarm:
         identity = NodeIdentity(source, signer, clock=clock)
         shelf = Shelf()
         traffic = Traffic()
-        server = PeerServer(identity, self.members, shelf, "127.0.0.1", 0, traffic)
+        lines = Exchange()
+        server = PeerServer(identity, self.members, shelf, "127.0.0.1", 0, traffic, lines)
         port = await server.start()
         peer = replace(peer, url=f"https://127.0.0.1:{port}")
         if enrolled:
             self.members.enrolled[peer.spiffe_id] = peer
-        client = PeerClient(identity, self.members, traffic)
+        client = PeerClient(identity, self.members, traffic, lines)
         node = Node(peer, signer, source, clock, shelf, server, client, traffic)
         self.nodes.append(node)
         return node

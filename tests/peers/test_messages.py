@@ -201,3 +201,24 @@ async def test_an_engine_that_takes_too_long_is_given_up(swarm: Swarm) -> None:
     with pytest.raises(PeerError, match=r"waited 0.2 s for an answer from .*beta") as caught:
         await alpha.client.send(beta.peer, envelope(), 0.2)
     assert caught.value.reason == Reason.TIMEOUT
+
+
+@pytest.mark.parametrize("at", ["node_agent.peers.client", "node_agent.peers.server"])
+async def test_who_speaks_another_major_version_is_refused_with_a_hint(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    a, b = await swarm.join("a"), await swarm.join("b")
+    monkeypatch.setattr(f"{at}.version_header", lambda: {"Swarm-Protocol": "2.0"})
+    with pytest.raises(PeerError, match=r"protocol, not (1|2\.0)") as raised:
+        await a.client.status(b.peer, 5.0)
+    assert raised.value.reason == Reason.VERSION
+    assert "same major version" in raised.value.hint
+
+
+async def test_minor_versions_and_those_that_say_none_get_along(
+    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await swarm.join("a"), await swarm.join("b")
+    monkeypatch.setattr("node_agent.peers.client.version_header", lambda: {"Swarm-Protocol": "1.9"})
+    monkeypatch.setattr("node_agent.peers.server.version_header", dict)
+    assert (await a.client.status(b.peer, 5.0))["protocol"] == 1

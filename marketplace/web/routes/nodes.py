@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from marketplace.identity.secrets import enrollment_token
 from marketplace.nodes import status, tokens
+from marketplace.web import models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label, Signature
+from marketplace.web.paging import PagingOf
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["nodes"])
 
 
 class TokenRequest(BaseModel):
@@ -25,10 +27,14 @@ class Approval(BaseModel):
     signature: Signature
 
 
+class RejectionOf(BaseModel):
+    reason: str = Field(default="", max_length=500)
+
+
 OfAgreement = Annotated[Hash | None, Query(alias="agreement")]
 
 
-@router.post("/enrollment-tokens", status_code=201)
+@router.post("/enrollment-tokens", status_code=201, response_model=models.EnrollmentToken)
 async def create_token(body: TokenRequest, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """A token that enrolls one node once; shown this once."""
     made = await market.database.write(
@@ -49,15 +55,16 @@ async def create_token(body: TokenRequest, caller: CallerOf, market: MarketOf) -
     }
 
 
-@router.get("/enrollments")
+@router.get("/enrollments", response_model=list[models.Enrollment])
 async def list_enrollments(
-    caller: CallerOf, market: MarketOf, agreement: OfAgreement = None
+    caller: CallerOf, market: MarketOf, paging: PagingOf, agreement: OfAgreement = None
 ) -> list[dict[str, Any]]:
     """Nodes that used their tokens, and what they wait for."""
-    return await market.database.read(market.enrollments.list, caller, agreement)
+    found = await market.database.read(market.enrollments.list, caller, agreement)
+    return paging.cut(found, lambda each: each["id"])
 
 
-@router.post("/enrollments/{enrollment_id}/approval")
+@router.post("/enrollments/{enrollment_id}/approval", response_model=models.Enrollment)
 async def approve(
     enrollment_id: Identifier, body: Approval, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -65,9 +72,20 @@ async def approve(
     return await market.enrollments.approve(caller, enrollment_id, body.signature)
 
 
-@router.get("/nodes")
+@router.post("/enrollments/{enrollment_id}/rejection")
+async def reject(
+    enrollment_id: Identifier, body: RejectionOf, caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """Turns a node away that its owner does not want."""
+    return await market.database.write(
+        market.enrollments.reject, caller, enrollment_id, body.reason, market.clock()
+    )
+
+
+@router.get("/nodes", response_model=list[models.Node])
 async def list_nodes(
-    caller: CallerOf, market: MarketOf, agreement: OfAgreement = None
+    caller: CallerOf, market: MarketOf, paging: PagingOf, agreement: OfAgreement = None
 ) -> list[dict[str, Any]]:
     """Nodes as the chain has them, with what each said last."""
-    return await market.database.read(status.list_nodes, caller, agreement, market.clock())
+    found = await market.database.read(status.list_nodes, caller, agreement, market.clock())
+    return paging.cut(found, lambda each: f"{each['agreement']}/{each['registration']}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from contracts.messages import Claim, from_json
-from marketplace.runs import usage, views
+from marketplace.runs import notes, usage, views
+from marketplace.runs.compare import compare
 from marketplace.runs.requests import read_request
+from marketplace.web import models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Label, Signature
+from marketplace.web.paging import PagingOf
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["runs"])
 
 
 class NewRun(BaseModel):
@@ -33,61 +36,83 @@ class NewClaim(BaseModel):
     signature: Signature
 
 
-@router.post("/runs", status_code=202)
+@router.post("/runs", status_code=202, response_model=models.Queued)
 async def create_run(body: NewRun, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Has a run created on chain, by a request that a party's wallet signed."""
     request, terms = read_request(body.request, body.terms)
     return {"operation": await market.runs.create(caller, request, terms, body.signature)}
 
 
-@router.get("/runs")
-async def list_runs(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
+@router.get("/runs", response_model=list[models.Run])
+async def list_runs(caller: CallerOf, market: MarketOf, paging: PagingOf) -> list[dict[str, Any]]:
     """The runs of the caller's agreements."""
-    return await market.database.read(views.list_runs, caller)
+    found = await market.database.read(views.list_runs, caller)
+    return paging.cut(found, lambda each: each["id"])
 
 
-@router.get("/runs/{run_id}")
+@router.get("/runs/comparison", response_model=models.Comparison)
+async def compare_runs(
+    run: Annotated[list[Hash], Query()], caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """Runs side by side: results, and what differs in terms and hyper-parameters."""
+    return await market.database.read(compare, caller, run)
+
+
+@router.put("/runs/{run_id}/note", response_model=models.Note)
+async def write_note(
+    run_id: Hash, body: notes.Note, caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """What the run is about: project, description, tags, hyper-parameters."""
+    return await market.database.write(notes.write, caller, run_id, body, market.clock())
+
+
+@router.get("/runs/{run_id}", response_model=models.Run)
 async def show_run(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """How a run is doing."""
     return await market.database.read(views.show_run, caller, run_id)
 
 
-@router.get("/runs/{run_id}/rounds")
-async def list_rounds(run_id: Hash, caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
+@router.get("/runs/{run_id}/rounds", response_model=list[models.Round])
+async def list_rounds(
+    run_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOf
+) -> list[dict[str, Any]]:
     """The sealed rounds of a run."""
-    return await market.database.read(views.list_rounds, caller, run_id)
+    found = await market.database.read(views.list_rounds, caller, run_id)
+    return paging.cut(found, lambda each: str(each["round"]))
 
 
-@router.get("/runs/{run_id}/earnings")
+@router.get("/runs/{run_id}/earnings", response_model=models.Earnings)
 async def show_earnings(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Who earned what in a run."""
     return await market.database.read(views.show_earnings, caller, run_id, market.clock())
 
 
-@router.get("/runs/{run_id}/usage")
+@router.get("/runs/{run_id}/usage", response_model=models.UsageOfRun)
 async def show_usage(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """What a run cost its nodes, by their own word; nobody is paid by it."""
     return await market.database.read(usage.show_usage, caller, run_id)
 
 
-@router.get("/runs/{run_id}/usage/{round_number}")
+@router.get("/runs/{run_id}/usage/{round_number}", response_model=list[models.UsageReport])
 async def list_usage(
     run_id: Hash,
     round_number: Annotated[int, Path(ge=0, lt=2**32)],
     caller: CallerOf,
     market: MarketOf,
+    paging: PagingOf,
 ) -> list[dict[str, Any]]:
     """The signed reports of one round."""
-    return await market.database.read(usage.list_reports, caller, run_id, round_number)
+    found = await market.database.read(usage.list_reports, caller, run_id, round_number)
+    return paging.cut(found, lambda each: each["usage"])
 
 
-@router.post("/claims/prepare")
+@router.post("/claims/prepare", response_model=models.PreparedClaim)
 async def prepare_claim(body: ClaimQuestion, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """The claim that an organization has to sign to be paid all that it accrued."""
     return await market.runs.prepare_claim(caller, body.run, body.organization, body.recipient)
 
 
-@router.post("/claims", status_code=202)
+@router.post("/claims", status_code=202, response_model=models.Queued)
 async def claim(body: NewClaim, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Has a signed claim posted on chain."""
     message = from_json(Claim, body.claim)

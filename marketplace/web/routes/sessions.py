@@ -11,10 +11,11 @@ from marketplace.chain import outbox
 from marketplace.chain.indexer import indexed_block
 from marketplace.identity import sign_in
 from marketplace.identity.secrets import new_id
-from marketplace.web.callers import COOKIE, CallerOf, MarketOf
+from marketplace.web import models
+from marketplace.web.callers import COOKIE, CallerOf, MarketOf, token_of
 from marketplace.web.fields import Address, Identifier, Signature
 
-router = APIRouter()
+router = APIRouter(tags=["sessions"])
 
 
 class ChallengeRequest(BaseModel):
@@ -26,7 +27,7 @@ class SessionRequest(BaseModel):
     signature: Signature
 
 
-@router.post("/api/session/challenge")
+@router.post("/api/session/challenge", response_model=models.Challenge)
 async def challenge(body: ChallengeRequest, market: MarketOf) -> dict[str, Any]:
     """A message (EIP-4361) to be signed by the wallet."""
     now_s = market.clock()
@@ -36,7 +37,7 @@ async def challenge(body: ChallengeRequest, market: MarketOf) -> dict[str, Any]:
     return {"message": text}
 
 
-@router.post("/api/session")
+@router.post("/api/session", response_model=models.Session)
 async def open_session(
     body: SessionRequest, market: MarketOf, response: Response
 ) -> dict[str, Any]:
@@ -59,36 +60,34 @@ async def open_session(
     return {"token": token, "expires": expires_s}
 
 
-@router.get("/api/session")
+@router.get("/api/session", response_model=models.WhoAmI)
 async def show_session(caller: CallerOf) -> dict[str, Any]:
     """Whose session it is."""
-    return {"wallet": caller.signed_in, "admin": caller.is_admin}
+    return {"wallet": caller.signed_in, "admin": caller.is_admin, "role": caller.role}
 
 
 @router.delete("/api/session", status_code=204)
 async def close_session(request: Request, market: MarketOf, caller: CallerOf) -> Response:
     """Ends the session."""
-    header = request.headers.get("authorization", "")[7:]
-    token = header or request.cookies.get(COOKIE, "")
-    await market.database.write(sign_in.close_session, token)
+    await market.database.write(sign_in.close_session, token_of(request))
     response = Response(status_code=204)
     response.delete_cookie(COOKIE)
     return response
 
 
-@router.get("/api/deployment")
+@router.get("/api/deployment", response_model=models.Deployment)
 async def deployment(market: MarketOf) -> dict[str, Any]:
     """Where the contracts are."""
     return market.contracts.deployment.to_json() | {"rpc_url": market.node_rpc_url}
 
 
-@router.get("/api/operations/{operation_id}")
+@router.get("/api/operations/{operation_id}", response_model=models.Operation)
 async def operation(operation_id: Identifier, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """How something that was to be posted on chain is doing."""
     return await market.database.read(outbox.show, caller, operation_id)
 
 
-@router.get("/healthz")
+@router.get("/healthz", response_model=models.Health)
 async def health(market: MarketOf) -> dict[str, Any]:
     """Whether the database answers, and how far the chain was read."""
     chain_id = market.contracts.deployment.chain_id

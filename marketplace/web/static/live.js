@@ -1,12 +1,10 @@
-// Keeps the page up to date. The server says by one word whether anything changed; only then is
-// the page fetched again and its content swapped. Two seconds: a round takes seconds at least, and
-// an answer to the question costs a few milliseconds.
+// Keeps the page up to date. The server sends a word whenever anything changed (server-sent
+// events); then the page is fetched again and its content swapped, at most twice a second.
 "use strict";
 
-const POLL_MS = 2000;
-const LOST_AFTER = 3;
-let version = null;
-let failures = 0;
+const SETTLE_MS = 500;
+const LOST_AFTER_MS = 6000;
+let due = false;
 
 function ages() {
   const now = Date.now() / 1000;
@@ -16,12 +14,18 @@ function ages() {
       seconds < 60 ? [1, "s"] : seconds < 3600 ? [60, "min"] : seconds < 172800 ? [3600, "h"] : [86400, "d"];
     time.textContent = `${Math.floor(seconds / size)} ${unit} ago`;
   }
+  // The server writes days in UTC; the reader's own zone is known here only.
+  for (const time of document.querySelectorAll("time[data-day]")) {
+    time.textContent = new Date(Number(time.dataset.day) * 1000).toLocaleDateString();
+  }
 }
 
 function busy() {
   const focus = document.activeElement;
   const writing = focus && ["INPUT", "TEXTAREA", "SELECT"].includes(focus.tagName);
-  return writing || document.querySelector("button[aria-busy=true]") || String(getSelection()) !== "";
+  // What was filled in, or is shown only once, must not be swapped away.
+  const kept = document.querySelector("form[data-touched], [data-keep]");
+  return writing || kept || document.querySelector("button[aria-busy=true]") || String(getSelection()) !== "";
 }
 
 async function refresh() {
@@ -35,27 +39,60 @@ async function refresh() {
   document.dispatchEvent(new Event("swapped"));
 }
 
-async function poll() {
-  if (document.hidden || busy()) return;
+// Not while somebody writes, marks text, signs, or looks elsewhere: then as soon as he is done.
+async function catchUp() {
+  if (!due || document.hidden || busy()) return;
+  due = false;
   try {
-    const answer = await fetch("/api/pulse");
-    if (!answer.ok) throw new Error(answer.status);
-    const next = (await answer.json()).version;
-    if (version !== null && next !== version) await refresh();
-    version = next;
-    failures = 0;
+    await refresh();
   } catch {
-    failures += 1;
+    due = true;
   }
-  document.getElementById("stale").hidden = failures < LOST_AFTER;
+}
+
+function listen() {
+  const source = new EventSource("/api/live");
+  const stale = document.getElementById("stale");
+  let first = true;
+  let lost = null;
+  source.addEventListener("changed", () => {
+    due = !first;
+    first = false;
+  });
+  source.addEventListener("open", () => {
+    clearTimeout(lost);
+    lost = null;
+    stale.hidden = true;
+  });
+  // The browser tries again by itself; a restart of the marketplace is no news.
+  source.addEventListener("error", () => {
+    lost ??= setTimeout(() => (stale.hidden = false), LOST_AFTER_MS);
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, LOST_AFTER_MS);
+    first = false;
+  });
 }
 
 ages();
 setInterval(ages, 1000);
-if (location.pathname !== "/sign-in") {
-  poll();
-  setInterval(poll, POLL_MS);
+// Visitors may see these two, and nothing that changes.
+if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
+  listen();
+  setInterval(catchUp, SETTLE_MS);
 }
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form");
+  if (form) form.dataset.touched = "";
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const label = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = label), 1500);
+});
 
 document.addEventListener("click", async (event) => {
   if (!event.target.closest("[data-do=sign-out]")) return;

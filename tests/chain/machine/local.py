@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.training import State
@@ -11,12 +10,10 @@ from metering.local_pool import LocalPool, Report, lower_median, round_gain_e9
 from metering.split.local import check_local_row
 from tests.chain.machine.membership import Membership
 from tests.chain.machine.refusal import Refused
-from tests.chain.machine.runs import LOCAL, Measured, Run
+from tests.chain.machine.runs import Measured, Rows, Run
 from tests.chain.machine.stakes import Stakes
 
 NO_DATA = 2**64 - 1  # a loss, of who has nothing to evaluate on
-
-Rows = Mapping[int, Measured]  # by registration
 
 
 @dataclass(slots=True)
@@ -52,8 +49,6 @@ class LocalRun(Run):
         same_prev: bool = True,
     ) -> None:
         self.require(State.OPEN)
-        if self.terms.metering != LOCAL:
-            raise Refused("Training_OtherMetering", metering=self.terms.metering)
         self.check_history(round_, same_prev)
         if late:
             self.add_rows(who, late)

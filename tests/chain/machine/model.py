@@ -107,6 +107,8 @@ class World:
         self._pay(desk, party, run_ids, recipient)
 
     def claim_for(self, desk: Desk, party: int, run_ids: Sequence[bytes], caller: str) -> None:
+        if not run_ids:
+            raise Refused("Claims_NoRuns")
         claimer, recipient = desk.claimers.get(party, ("", ""))
         if caller != claimer:
             raise Refused("Claims_NotTheClaimer", party=party, caller=caller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts import messages as m
@@ -26,6 +27,9 @@ class Measured:
     loss_after: int
     metric: int
     row: Row
+
+
+Rows = Mapping[int, Measured]  # by registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,24 @@ class Run:
         if measured.row and isinstance(pool, Pool) and not pool.ended_unpaid:
             pool.settle(measured.loss_after, measured.row)
         self.purse.closed = self.state == State.FINISHED
+
+    def seal_local(
+        self,
+        now: int,
+        who: Membership,
+        stakes: Stakes,
+        round_: int,
+        rows: Rows,
+        late: Rows,
+        same_prev: bool = True,
+    ) -> None:
+        """Refused: there is one row for all."""
+        self.require(State.OPEN)
+        raise Refused("Training_OtherMetering", metering=self.terms.metering)
+
+    def settle(self, now: int) -> None:
+        """Refused: what is sealed is settled."""
+        self.require(State.SETTLING)
 
     def at_target(self, measured: Measured) -> bool:
         if self.terms.stopping == LOSS:

@@ -14,12 +14,14 @@ from contracts.deployment import Contracts
 from contracts.errors import ContractReverted
 from contracts.keys import Signer
 from contracts.parties import party_set
+from tests.chain.machine.landmarks import landmarks
 from tests.chain.machine.local import LocalRun
 from tests.chain.machine.model import World
 from tests.chain.machine.refusal import Refused
 from tests.chain.machine.runs import Conduct, Run
 
 STEP_S = 1  # between two blocks, unless time passes
+ALWAYS = 2**40 - 1  # a deadline: the machine lets years pass
 
 Check = tuple[str, Awaitable[Any], Any]  # what, as it is on chain, as it has to be
 
@@ -69,17 +71,20 @@ class Stage:
             self.reached[f"{label}: {refusal.name}"] += 1
             return False
         assert refused is None, f"{label} should be refused: {refused}"
-        self.world = trial
+        before, self.world = self.world, trial
         self.reached[label] += 1
+        self.reached.update(landmarks(label, before, trial))
         await self.compare()
         return True
 
     async def wait(self, seconds: int) -> None:
         """Lets time pass, which is a step of its own: states follow from the time."""
+        before, self.world = self.world, self.world.copy()
         self.world.now += seconds
         await self.contracts.chain.request("evm_setNextBlockTimestamp", self.world.now)
         await self.contracts.chain.request("evm_mine")
         self.reached["wait"] += 1
+        self.reached.update(landmarks("wait", before, self.world))
         await self.compare()
 
     async def compare(self) -> None:

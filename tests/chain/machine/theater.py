@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from contracts import messages as m
-from contracts.chain import Block, Chain
+from contracts.chain import Block
 from contracts.deployment import Contracts, deploy
 from contracts.embedded import EmbeddedChain
 from contracts.keys import Signer
 from tests.chain.machine.acts import Acts
 from tests.chain.machine.model import World
 from tests.chain.machine.stage import key
+from tests.chain.machine.together import Together
 from tests.chain.people import make_agreement
 
 ORGANIZATIONS = ("hospital-a", "hospital-b", "clinic-c", "clinic-d")
@@ -28,11 +29,11 @@ DAY_S = 86_400
 # Between them, what a run's money and its end can depend on.
 VARIANTS: dict[str, dict[str, Any]] = {
     "common": {"metering": 2, "strikes": 2, "strike_rounds": 3, "quarantine_time": 500,
-               "license_price": 77, "min_peers": 2},
+               "license_price": 77, "min_peers": 2, "max_rounds": 6},
     "local": {"metering": 3, "validation_root": bytes(32), "max_rounds": 2, "license_price": 5},
     "local, an equal part each round": {"metering": 3, "validation_root": bytes(32),
-                                        "budget_rule": 1, "patience": 2},
-    "equal, paid at the end": {"metering": 0, "payout": 1, "budget_rule": 1, "max_rounds": 2,
+                                        "budget_rule": 1, "patience": 2, "max_rounds": 6},
+    "equal, paid at the end": {"metering": 0, "payout": 1, "budget_rule": 1, "max_rounds": 3,
                                "license_price": 77},
     "size, by a metric, with probation": {"metering": 1, "stopping": 2, "target_metric": 90,
                                           "patience": 2, "probation": 5_000, "max_rounds": 5},
@@ -105,7 +106,7 @@ async def open_theater(folder: Path) -> AsyncIterator[Theater]:
     """Starts a chain, deploys, and founds every variant."""
     async with EmbeddedChain() as embedded:
         await embedded.start(folder)
-        async with await Chain.connect(embedded.rpc_url) as chain:
+        async with await Together.connect(embedded.rpc_url) as chain:
             treasury = embedded.deployer
             deployment = await deploy(chain, treasury, treasury.address, "Swarm", CAP_WEI)
             contracts = Contracts.at(chain, deployment)

@@ -1,0 +1,1 @@
+"""Results tables: each site alone, swarm and pooled, on real data."""

@@ -1,0 +1,1 @@
+"""How a consortium comes about: drafts, invitations, negotiation, the offer for signature."""

@@ -1,0 +1,351 @@
+"""Drafts from the first proposal to the offer for signature.
+
+Versions are only ever added. Who proposes says which version he started from; if somebody was
+quicker, he is told and looks at that first. Offered is the last version and no other, and a further
+proposal takes the offer back, unless everybody has signed already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from contracts.messages import checksum_address
+from marketplace.access import Caller, agreement_seen
+from marketplace.agreements.document import Amends
+from marketplace.agreements.drafts import DAY_S, Draft, TemplatedDraft
+from marketplace.agreements.names import must_own_name
+from marketplace.agreements.remarks import remark
+from marketplace.agreements.service import Agreements
+from marketplace.agreements.standing import version_in_force
+from marketplace.agreements.templating import Template
+from marketplace.consortia.proposals import Composed, OpenParty, Proposal, compose, proposal_of
+from marketplace.consortia.views import (
+    last_version,
+    negotiation_seen,
+    show_negotiation,
+    summary,
+    visible_negotiations,
+)
+from marketplace.errors import Conflict, InvalidInput, NotAllowed
+from marketplace.governance import amendments
+from marketplace.identity.secrets import new_id
+from marketplace.storage.models import Agreement, Comment, DraftVersion, Negotiation, Seat
+
+_COMMENT_CHARACTERS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiations:
+    """Functions that run in a transaction; see `storage.database`."""
+
+    templates: Mapping[str, Template]
+    agreements: Agreements
+
+    def start(
+        self, session: Session, caller: Caller, proposal: Proposal, note: str, now_s: int
+    ) -> dict[str, Any]:
+        """Begins a draft with its first version.
+
+        Raises:
+            NotAllowed: the caller is neither an admin nor a party of it.
+            BadAnswers, InvalidInput: see `proposals.compose`.
+            Conflict: an organization's name belongs to another wallet.
+        """
+        if not caller.is_admin and caller.signed_in not in _wallets(proposal):
+            raise NotAllowed(
+                "drafts are begun by one of their parties or by an admin of the marketplace",
+                hint="name your own wallet for your organization",
+            )
+        row = self._begin(session, caller, None, now_s)
+        return self._add(session, caller, row, self._composed(session, row, proposal, now_s), note)
+
+    def amend(
+        self,
+        session: Session,
+        caller: Caller,
+        agreement_id: str,
+        proposal: Proposal | None,
+        note: str,
+        now_s: int,
+    ) -> dict[str, Any]:
+        """Begins the draft of an amendment; without a proposal, with what is in force.
+
+        Raises:
+            NotFound: no such agreement that the caller may see.
+            Conflict: it is not in force, or the parties there are were left out or changed.
+        """
+        agreement = agreement_seen(session, caller, agreement_id)
+        amendments.must_be_amendable(session, agreement, now_s)
+        row = self._begin(session, caller, agreement_id, now_s)
+        said = proposal or proposal_of(agreement.fields, _parties(agreement))
+        return self._add(session, caller, row, self._composed(session, row, said, now_s), note)
+
+    def propose(
+        self,
+        session: Session,
+        caller: Caller,
+        negotiation_id: str,
+        based_on: int,
+        proposal: Proposal,
+        note: str,
+        now_s: int,
+    ) -> dict[str, Any]:
+        """Adds a version: a counter-proposal to the last one.
+
+        Raises:
+            NotFound: no such draft that the caller may see.
+            Conflict: somebody else proposed in between, or all have signed already.
+        """
+        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        latest = last_version(session, row.id)
+        if based_on != latest.number:
+            raise Conflict(
+                f"version {latest.number} was proposed meanwhile; yours was made from {based_on}",
+                hint=f"look at what changed, then propose again: /drafts/{row.id}",
+            )
+        self._reopen(session, row, now_s)
+        composed = self._composed(session, row, proposal, now_s)
+        if _without_time(composed.draft) == _without_time(Draft(**_plain(latest.draft))):
+            raise Conflict(f"this says the same as version {latest.number}")
+        return self._add(session, caller, row, composed, note)
+
+    def comment(
+        self, session: Session, caller: Caller, negotiation_id: str, text: str, now_s: int
+    ) -> dict[str, Any]:
+        """Says something about the last version.
+
+        Raises:
+            InvalidInput: nothing, or too much.
+        """
+        row = negotiation_seen(session, caller, negotiation_id)
+        said = remark(text, "a comment", _COMMENT_CHARACTERS, needed=True)
+        session.add(
+            Comment(
+                negotiation_id=row.id,
+                version=last_version(session, row.id).number,
+                text=said,
+                author=caller.signed_in,
+                created_s=now_s,
+            )
+        )
+        row.updated_s = now_s
+        session.flush()
+        return self.show(session, caller, row.id)
+
+    def offer(
+        self, session: Session, caller: Caller, negotiation_id: str, version: int, now_s: int
+    ) -> dict[str, Any]:
+        """Offers the last version for signature.
+
+        Raises:
+            Conflict: it is not the last one, something in it is open, or it is offered already.
+        """
+        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        latest = last_version(session, row.id)
+        if version != latest.number:
+            raise Conflict(
+                f"version {latest.number} is the last one, and only the last one can be offered",
+                hint="read it, then offer it",
+            )
+        if row.state != "open":
+            raise Conflict(f"this draft is {row.state}")
+        if latest.open_items:
+            raise Conflict(
+                f"to be agreed before signing: {', '.join(latest.open_items)}",
+                hint="propose a version that says it; invite those whose wallet is not named",
+            )
+        draft = read_draft(latest.draft)
+        if row.amends:
+            agreement = session.get_one(Agreement, row.amends)
+            offered = amendments.offer(
+                session, agreement, draft, latest.document, caller.signed_in, now_s
+            )
+        else:
+            offered = self.agreements.offer(session, draft, latest.document, row.started_by, now_s)
+            amendments.remember_first(session, session.get_one(Agreement, offered), now_s)
+        row.state, row.offered_hash, row.updated_s = "offered", offered, now_s
+        session.flush()
+        return self.show(session, caller, row.id)
+
+    def withdraw(
+        self, session: Session, caller: Caller, negotiation_id: str, now_s: int
+    ) -> dict[str, Any]:
+        """Ends a draft without an agreement.
+
+        Raises:
+            NotAllowed: the caller neither began it nor is an admin.
+            Conflict: all have signed already.
+        """
+        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        if not caller.is_admin and caller.signed_in != row.started_by:
+            raise NotAllowed("a draft is withdrawn by who began it, or by an admin")
+        if row.state == "offered":
+            self._reopen(session, row, now_s)
+        row.state, row.updated_s = "withdrawn", now_s
+        session.flush()
+        return self.show(session, caller, row.id)
+
+    def seat(
+        self, session: Session, row: Negotiation, organization: str, wallet: str, now_s: int
+    ) -> None:
+        """Names the wallet of a party, by a version of its own.
+
+        Raises:
+            Conflict: that party has a wallet, or that wallet is another party's; the draft is over.
+        """
+        self._reopen(session, row, now_s)
+        latest = last_version(session, row.id)
+        proposal = Proposal(**latest.proposal)
+        for party in proposal.parties:
+            if party.wallet == wallet:
+                raise Conflict(f"this wallet is that of {party.organization} already")
+            if party.organization == organization:
+                if party.wallet:
+                    raise Conflict(f"{organization} has named its wallet already, {party.wallet}")
+                party.wallet = wallet
+        composed = self._composed(session, row, proposal, now_s)
+        note = f"{organization} joins with its wallet."
+        self._add(session, Caller(wallet), row, composed, note)
+
+    def show(self, session: Session, caller: Caller, negotiation_id: str) -> dict[str, Any]:
+        """A draft with all that was ever proposed and said.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return show_negotiation(session, negotiation_seen(session, caller, negotiation_id))
+
+    def list(
+        self, session: Session, caller: Caller, agreement_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The drafts that the caller may see, the latest change first."""
+        query = sa.select(Negotiation).where(visible_negotiations(caller))
+        if agreement_id is not None:
+            query = query.where(Negotiation.amends == agreement_id)
+        rows = session.scalars(query.order_by(Negotiation.updated_s.desc(), Negotiation.id))
+        return [summary(session, each) for each in rows]
+
+    def _begin(
+        self, session: Session, caller: Caller, amends: str | None, now_s: int
+    ) -> Negotiation:
+        return Negotiation(
+            id=new_id(),
+            title="",
+            amends=amends,
+            state="open",
+            started_by=caller.signed_in,
+            created_s=now_s,
+            updated_s=now_s,
+        )
+
+    def _composed(
+        self, session: Session, row: Negotiation, proposal: Proposal, now_s: int
+    ) -> Composed:
+        # From the beginning of the day on: so versions of a day differ in nothing else.
+        not_before, amends = now_s - now_s % DAY_S, None
+        trust_domain = self.agreements.trust_domain
+        if row.amends:
+            agreement = session.get_one(Agreement, row.amends)
+            _must_keep(agreement, proposal)
+            trust_domain = agreement.message["trust_domain"]
+            not_before = agreement.message["not_before"]
+            amends = Amends(row.amends, version_in_force(session, row.amends) + 1)
+        composed = compose(proposal, self.templates, trust_domain, not_before, amends)
+        for party in composed.proposal.parties:
+            if party.wallet:
+                must_own_name(session, party.organization, party.wallet)
+        if not_before + composed.draft.duration_days * DAY_S <= now_s:
+            raise InvalidInput("it would be over before it is signed", hint="prolong the duration")
+        return composed
+
+    def _add(
+        self, session: Session, caller: Caller, row: Negotiation, composed: Composed, note: str
+    ) -> dict[str, Any]:
+        known = session.scalar(
+            sa.select(sa.func.max(DraftVersion.number)).where(DraftVersion.negotiation_id == row.id)
+        )
+        session.add(row)
+        row.title, row.updated_s = composed.draft.title, self.agreements.clock()
+        session.flush()
+        session.add(
+            DraftVersion(
+                negotiation_id=row.id,
+                number=(known or 0) + 1,
+                proposal=composed.proposal.model_dump(),
+                draft=composed.draft.model_dump(),
+                document=composed.document,
+                document_sha256="0x" + composed.document_hash.hex(),
+                open_items=list(composed.open_items),
+                note=remark(note, "a note", _COMMENT_CHARACTERS),
+                author=caller.signed_in,
+                created_s=row.updated_s,
+            )
+        )
+        session.execute(sa.delete(Seat).where(Seat.negotiation_id == row.id))
+        for party in composed.proposal.parties:
+            session.add(
+                Seat(
+                    negotiation_id=row.id,
+                    organization=party.organization,
+                    wallet=party.wallet or None,
+                )
+            )
+        session.flush()
+        return show_negotiation(session, row)
+
+    def _reopen(self, session: Session, row: Negotiation, now_s: int) -> None:
+        if row.state == "withdrawn":
+            raise Conflict("this draft was withdrawn", hint="begin a new one")
+        if row.offered_hash is None:
+            return
+        amendments.take_back(session, row.offered_hash, now_s)
+        row.state, row.offered_hash = "open", None
+
+
+def read_draft(fields: dict[str, Any]) -> Draft:
+    """A stored draft."""
+    return TemplatedDraft(**fields) if "template" in fields else Draft(**fields)
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name in Draft.model_fields}
+
+
+def _without_time(draft: Draft) -> dict[str, Any]:
+    said = draft.model_dump()
+    return {name: said[name] for name in Draft.model_fields if name != "not_before"}
+
+
+def _wallets(proposal: Proposal) -> set[str]:
+    return {checksum_address(each.wallet) for each in proposal.parties if each.wallet}
+
+
+def _parties(agreement: Agreement) -> list[OpenParty]:
+    listed = agreement.fields.get("parties", ())
+    names = {each["organization"]: each["name"] for each in listed}
+    return [
+        OpenParty(
+            organization=each.organization,
+            name=names.get(each.organization, each.organization),
+            wallet=each.wallet,
+            weight=each.weight,
+        )
+        for each in agreement.parties
+    ]
+
+
+def _must_keep(agreement: Agreement, proposal: Proposal) -> None:
+    """Amendments list the parties there are first, as they are; only weights may differ."""
+    there_are = [(each.organization, each.wallet) for each in agreement.parties]
+    listed = [(each.organization, each.wallet) for each in proposal.parties]
+    if listed[: len(there_are)] != there_are:
+        raise Conflict(
+            "an amendment keeps the parties there are, in their order and with their wallets: "
+            + ", ".join(organization for organization, _ in there_are),
+            hint="add new parties behind them; to take one out, let it leave or vote to remove it",
+        )

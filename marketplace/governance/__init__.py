@@ -1,0 +1,1 @@
+"""What parties decide once they have agreed: amendments, motions, leaving, wallets."""

@@ -1,0 +1,218 @@
+"""Statements as the marketplace issues them: drawn up from its index, signed with its key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from contracts import Contracts
+from marketplace.access import Caller
+from marketplace.chain.indexer import indexed_block
+from marketplace.chain.records import Record, record_of_row
+from marketplace.errors import Conflict, InvalidInput, NotFound
+from marketplace.money.envelope import Envelope, StatementSigner
+from marketplace.money.holders import Seat, holder_of, seats_held, seats_of
+from marketplace.money.periods import Span, blocks_of
+from marketplace.money.reading import OF_AGREEMENTS, OF_RUNS, read
+from marketplace.storage.database import Database
+from marketplace.storage.models import Event, UsageReport
+from marketplace.storage.models.ledger import Block
+from metering.errors import MeteringError
+from metering.statement import Period, Reference, draw_up
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A statement, and the names that people know its runs by."""
+
+    envelope: Envelope
+    run_names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Issues statements.
+
+    Attributes:
+        reference: a price to show beside the amounts, if wanted.
+    """
+
+    database: Database
+    contracts: Contracts
+    signer: StatementSigner
+    reference: Reference | None
+
+    async def issue(self, caller: Caller, organization: str, span: Span) -> Issued:
+        """Draws up and signs an organization's statement for a period.
+
+        The same period over the same blocks gives the same bytes.
+
+        Raises:
+            NotFound: the caller's wallet is none of an organization of this name.
+            Conflict: no block of the period has been read yet.
+            ChainError: the chain does not answer.
+        """
+        found = await self.database.read(_read, self.contracts.deployment.chain_id)
+        held = _held(caller, found.seats, organization)
+        period = await blocks_of(self.contracts.chain, span, found.indexed_block)
+        return await asyncio.to_thread(self._issue, held, organization, period)
+
+    def _issue(self, held: Sequence[Seat], organization: str, period: Period) -> Issued:
+        records, samples = self.database.read_now(_records, held, period.last_block)
+        # As of the period's end: a wallet that came later is no part of it.
+        wallet = held[0].wallets[0]
+        past = seats_held(
+            seats_of(each for each in records if each.kind in OF_AGREEMENTS), organization, wallet
+        )
+        if not past:
+            raise Conflict(f"{organization} took part in nothing by then", hint="a later period")
+        holder = holder_of(past, records, organization)
+        try:
+            reading = read(records, _samples_of(samples, records))
+            statement = draw_up(
+                reading.facts,
+                reading.rounds,
+                holder,
+                period,
+                chain_id=self.contracts.deployment.chain_id,
+                contract=self.contracts.deployment.rewards,
+                reference=self.reference,
+            )
+        except MeteringError as error:
+            raise Conflict(
+                f"the books do not allow a statement: {error}",
+                hint=error.hint or "swarm-market reconcile says where they differ",
+            ) from error
+        envelope = self.signer.sign(statement, wallet, self.contracts.deployment.royalties)
+        names = {each.run_id: each.data["name"] for each in records if each.kind == "RunCreated"}
+        return Issued(envelope, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    seats: list[Seat]
+    indexed_block: int
+
+
+def _read(session: Session, chain_id: int) -> _Found:
+    query = sa.select(Event).where(Event.kind.in_(OF_AGREEMENTS), Event.chain_id == chain_id)
+    block = indexed_block(session, chain_id)
+    if block < 0:
+        raise Conflict("nothing has been read from the chain yet", hint="wait for the index")
+    return _Found(seats_of(_ordered(session, query)), block)
+
+
+def _held(caller: Caller, seats: Sequence[Seat], organization: str) -> list[Seat]:
+    """The organization's seats, as the caller may see them.
+
+    Its auditors do, and those of the marketplace; an admin sees whoever came first under a name.
+    """
+    sees_all = caller.is_admin or caller.is_auditor
+    looking_for = {caller.signed_in, *caller.audits_for}
+    for seat in seats:
+        if seat.organization != organization:
+            continue
+        held = seats_held(seats, organization, seat.wallets[0])
+        wallets = {wallet for each in held for wallet in each.wallets}
+        if sees_all or not looking_for.isdisjoint(wallets):
+            return held
+    # Also for a visitor: he is asked to sign in before he learns what there is.
+    raise NotFound(
+        f"{caller.signed_in} is no wallet of an organization {organization}",
+        hint="statements are for the organization itself, under the name in its agreements",
+    )
+
+
+def _records(
+    session: Session, held: Sequence[Seat], last_block: int
+) -> tuple[list[Record], Mapping[tuple[str, int], Mapping[str, int]]]:
+    """The records of agreements and of the runs of these seats or paid by their wallets."""
+    agreements = [each.agreement_id for each in held]
+    wallets = {wallet for each in held for wallet in each.wallets}
+    runs = set(
+        session.scalars(
+            sa.select(Event.run_id).where(
+                Event.kind == "RunCreated", Event.agreement_id.in_(agreements)
+            )
+        )
+    )
+    refunds = session.scalars(sa.select(Event).where(Event.kind == "Refunded"))
+    runs |= {each.run_id for each in refunds if each.data["sponsor"] in wallets}
+    query = sa.select(Event).where(
+        Event.block <= last_block,
+        sa.or_(
+            Event.kind.in_(OF_AGREEMENTS),
+            sa.and_(Event.kind.in_(OF_RUNS), Event.run_id.in_(runs)),
+        ),
+    )
+    reports = session.execute(
+        sa.select(
+            UsageReport.run_id, UsageReport.round, UsageReport.spiffe_id, UsageReport.samples
+        ).where(UsageReport.run_id.in_(runs))
+    )
+    samples: dict[tuple[str, int], dict[str, int]] = {}
+    for run_id, number, spiffe_id, count in reports:
+        samples.setdefault((run_id, number), {})[spiffe_id] = count
+    return _ordered(session, query), samples
+
+
+def _ordered(session: Session, query: sa.Select[Event]) -> list[Record]:
+    joined = query.outerjoin(
+        Block, sa.and_(Block.chain_id == Event.chain_id, Block.number == Event.block)
+    ).add_columns(Block.time_s)
+    rows = session.execute(joined.order_by(Event.block, Event.log_index))
+    return [record_of_row(event, time_s or 0) for event, time_s in rows]
+
+
+def _samples_of(
+    reports: Mapping[tuple[str, int], Mapping[str, int]],
+    records: Sequence[Record],
+) -> Callable[[str, int], Mapping[int, int]]:
+    """Adds up what nodes reported, by the organizations that their SPIFFE IDs name."""
+    agreements = {each.run_id: each.agreement_id for each in records if each.kind == "RunCreated"}
+    parties = {
+        each.agreement_id: {m["organization"]: n for n, m in enumerate(each.data["members"])}
+        for each in records
+        if each.kind in ("AgreementActivated", "AgreementAmended")
+    }
+
+    def samples(run_id: str, number: int) -> Mapping[int, int]:
+        named = parties.get(agreements.get(run_id, ""), {})
+        found: dict[int, int] = {}
+        for spiffe_id, count in reports.get((run_id, number), {}).items():
+            party = named.get(_organization(spiffe_id))
+            if party is not None:
+                found[party] = found.get(party, 0) + count
+        return found
+
+    return samples
+
+
+def _organization(spiffe_id: str) -> str:
+    """`spiffe://<trust domain>/org/<organization>/node/<node>`"""
+    parts = spiffe_id.split("/")
+    return parts[4] if len(parts) > 4 else ""
+
+
+def reference_of(currency: str, price: str, source: str) -> Reference | None:
+    """The reference price of the settings; None if there is none.
+
+    Raises:
+        InvalidInput: half of it is missing, or it is no price.
+    """
+    if not (currency or price or source):
+        return None
+    if not (currency and price and source):
+        raise InvalidInput(
+            "a reference price needs a currency, a price and a label",
+            hint="set reference_currency, reference_price and reference_label, or none of them",
+        )
+    try:
+        return Reference(currency=currency, price=Decimal(price), source=source)
+    except (MeteringError, InvalidOperation) as error:
+        raise InvalidInput(f"the reference price cannot be used: {error}") from error

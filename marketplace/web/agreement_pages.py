@@ -1,0 +1,296 @@
+"""Pages of agreements: sign, watch them come into force, bring nodes in, decide, look back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from contracts.errors import MessageError
+from contracts.messages import checksum_address
+from marketplace.access import Caller
+from marketplace.app import Market
+from marketplace.errors import InvalidInput, MarketError
+from marketplace.governance.actions import effect_of
+from marketplace.governance.history import history
+from marketplace.governance.motions import Wish
+from marketplace.identity.secrets import enrollment_token
+from marketplace.nodes import status, tokens
+from marketplace.runs import views
+from marketplace.web.callers import CallerOf, MarketOf
+from marketplace.web.fields import Hash, Identifier, Label
+from marketplace.web.forms import first, form_of, go
+from marketplace.web.templates import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/agreements")
+async def agreements(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    shown = await market.database.read(market.agreements.list, caller)
+    drafts = await market.database.read(market.negotiations.list, caller) if caller.wallet else []
+    negotiated = [each for each in drafts if each["state"] == "open"]
+    return page(request, "agreements.html", caller, agreements=shown, drafts=negotiated)
+
+
+@router.get("/agreements/{agreement_id}")
+async def agreement(
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    shown = await _agreement(market, caller, agreement_id)
+    told = await market.database.read(history, caller, agreement_id, market.clock())
+    return page(request, "agreement.html", caller, tab="overview", latest=told[:1], **shown)
+
+
+@router.get("/agreements/{agreement_id}/nodes")
+async def agreement_nodes(
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    return await _nodes(request, caller, market, agreement_id)
+
+
+@router.post("/agreements/{agreement_id}/tokens")
+async def make_token(
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    """A token for one node, shown in the answer itself: it is kept nowhere."""
+    form = await form_of(request)
+    organization, node = first(form, "organization"), first(form, "node").lower()
+    error: MarketError | None = None
+    made: dict[str, Any] | None = None
+    try:
+        token = await market.database.write(
+            tokens.create,
+            caller,
+            agreement_id,
+            organization,
+            _label(node),
+            market.authority.trust_domain,
+            market.clock(),
+            market.token_lifetime_s,
+        )
+        secret = enrollment_token(
+            market.settings.public_agent_url, market.authority.fingerprint, token["secret"]
+        )
+        made = {"token": secret, "node": node, "organization": organization, **token}
+    except MarketError as problem:
+        error = problem
+    shown = await _nodes(request, caller, market, agreement_id, made=made, error=error)
+    shown.status_code = error.status if error else 200
+    return shown
+
+
+@router.get("/agreements/{agreement_id}/decisions")
+async def decisions(
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    return await _decisions(request, caller, market, agreement_id)
+
+
+@router.post("/agreements/{agreement_id}/motions")
+async def propose(
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    form = await form_of(request)
+    names = ("action", "organization", "wallet", "run", "reason")
+    wish = Wish(**{name: first(form, name) for name in names})
+    try:
+        await market.motions.propose(caller, agreement_id, wish)
+    except MarketError as error:
+        shown = await _decisions(request, caller, market, agreement_id, wish, error)
+        shown.status_code = error.status
+        return shown
+    return go(f"/agreements/{agreement_id}/decisions")
+
+
+@router.post("/motions/{motion_id}/post")
+async def post_motion(motion_id: Identifier, caller: CallerOf, market: MarketOf) -> Response:
+    shown = await market.motions.post(caller, motion_id)
+    return go(f"/agreements/{shown['agreement']}/decisions")
+
+
+@router.post("/motions/{motion_id}/withdraw")
+async def withdraw_motion(motion_id: Identifier, caller: CallerOf, market: MarketOf) -> Response:
+    shown = await market.motions.withdraw(caller, motion_id)
+    return go(f"/agreements/{shown['agreement']}/decisions")
+
+
+@router.get("/agreements/{agreement_id}/history")
+async def look_back(
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    shown = await _agreement(market, caller, agreement_id)
+    told = await market.database.read(history, caller, agreement_id, market.clock())
+    return page(request, "agreement_history.html", caller, tab="history", history=told, **shown)
+
+
+@router.get("/amendments/{version_hash}")
+async def amendment(
+    request: Request, version_hash: Hash, caller: CallerOf, market: MarketOf
+) -> Response:
+    shown = await market.database.read(market.amendments.show, caller, version_hash)
+    return page(request, "amendment.html", caller, amendment=shown)
+
+
+@router.get("/nodes")
+async def nodes(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    shown = await market.database.read(status.list_nodes, caller, None, market.clock())
+    waiting = await market.database.read(market.enrollments.list, caller, None)
+    return page(request, "nodes.html", caller, nodes=shown, waiting=_waiting(waiting))
+
+
+@router.post("/enrollments/{enrollment_id}/reject")
+async def reject(
+    request: Request, enrollment_id: Identifier, caller: CallerOf, market: MarketOf
+) -> Response:
+    reason = first(await form_of(request), "reason")
+    shown = await market.database.write(
+        market.enrollments.reject, caller, enrollment_id, reason, market.clock()
+    )
+    return go(f"/agreements/{shown['agreement']}/nodes")
+
+
+@router.get("/admissions")
+async def admissions(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    found = await market.database.read(market.admissions.list, caller)
+    return page(
+        request, "admissions.html", caller, admissions=found, policy=market.settings.admission
+    )
+
+
+@router.post("/admissions")
+async def admit(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    form = await form_of(request)
+    organization, wallet = first(form, "organization").lower(), first(form, "wallet")
+    error: MarketError | None = None
+    try:
+        await market.database.write(
+            market.admissions.admit,
+            caller,
+            _label(organization),
+            _address(wallet),
+            market.clock(),
+        )
+    except MarketError as problem:
+        error = problem
+    if error is None:
+        return go("/admissions")
+    found = await market.database.read(market.admissions.list, caller)
+    shown = page(
+        request,
+        "admissions.html",
+        caller,
+        admissions=found,
+        policy=market.settings.admission,
+        error=error,
+        said={"organization": organization, "wallet": wallet},
+    )
+    shown.status_code = error.status
+    return shown
+
+
+@router.post("/admissions/{organization}/revoke")
+async def dismiss(organization: Label, caller: CallerOf, market: MarketOf) -> Response:
+    await market.database.write(market.admissions.dismiss, caller, organization)
+    return go("/admissions")
+
+
+async def _agreement(market: Market, caller: Caller, agreement_id: str) -> dict[str, Any]:
+    shown = await market.database.read(market.agreements.show, caller, agreement_id)
+    mine = [each for each in shown["parties"] if each["wallet"] == caller.wallet]
+    return {"agreement": shown, "mine": mine[0] if mine else None}
+
+
+async def _nodes(
+    request: Request,
+    caller: Caller,
+    market: Market,
+    agreement_id: str,
+    *,
+    made: dict[str, Any] | None = None,
+    error: MarketError | None = None,
+) -> Response:
+    shown = await _agreement(market, caller, agreement_id)
+    found = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
+    waiting = await market.database.read(market.enrollments.list, caller, agreement_id)
+    present = {each["party"] for each in found if not each["retired"]}
+    parties = shown["agreement"]["parties"]
+    speaks_for = parties if caller.is_admin else [shown["mine"]] if shown["mine"] else []
+    return page(
+        request,
+        "agreement_nodes.html",
+        caller,
+        tab="nodes",
+        nodes=found,
+        waiting=_waiting(waiting),
+        missing=[p for p in parties if p["party"] not in present and not p["out"]],
+        speaks_for=[each for each in speaks_for if not each["out"]],
+        made=made,
+        error=error,
+        **shown,
+    )
+
+
+async def _decisions(
+    request: Request,
+    caller: Caller,
+    market: Market,
+    agreement_id: str,
+    wish: Wish | None = None,
+    error: MarketError | None = None,
+) -> Response:
+    shown = await _agreement(market, caller, agreement_id)
+    runs = await market.database.read(views.list_runs, caller)
+    drafts = (
+        await market.database.read(market.negotiations.list, caller, agreement_id)
+        if caller.wallet
+        else []
+    )
+    key = bytes.fromhex(agreement_id[2:])
+    replaced = []
+    for party in shown["agreement"]["parties"]:
+        if shown["agreement"]["state"] not in _ON_CHAIN:
+            break
+        wallet, since_s = await market.contracts.consortium.replacement(key, party["party"])
+        if int(wallet, 16):
+            replaced.append({**party, "new_wallet": wallet, "since_s": since_s})
+    return page(
+        request,
+        "agreement_decisions.html",
+        caller,
+        tab="decisions",
+        motions=await market.motions.list(caller, agreement_id),
+        amendments=await market.database.read(market.amendments.list, caller, agreement_id),
+        drafts=[each for each in drafts if each["state"] == "open"],
+        runs=[each for each in runs if each["agreement"] == agreement_id],
+        replaced=replaced,
+        effects={name: effect_of(name, "the party", "the new wallet") for name in _ASKED},
+        wish=wish,
+        error=error,
+        **shown,
+    )
+
+
+_ON_CHAIN = ("active", "suspended", "terminated", "expired")
+_ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon", "leave")
+
+
+def _waiting(enrollments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in enrollments if each["state"] not in ("enrolled", "rejected")]
+
+
+def _label(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,63}", text):
+        raise InvalidInput(
+            f"{text!r} cannot be a name", hint="1 to 63 lower-case letters, digits and hyphens"
+        )
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return checksum_address(text)
+    except MessageError as error:
+        raise InvalidInput(str(error), hint="0x and 40 hexadecimal digits") from error

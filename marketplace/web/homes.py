@@ -1,0 +1,88 @@
+"""Where people begin: a page for admins, for owners of data, and for operators of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from marketplace.access import Caller
+from marketplace.homes import admin, operator, owner
+from marketplace.runs import views
+from marketplace.runs.compare import compare
+from marketplace.web import charts
+from marketplace.web.callers import CallerOf, MarketOf
+from marketplace.web.fields import Hash
+from marketplace.web.templates import page
+
+router = APIRouter(include_in_schema=False)
+
+
+def home_of(caller: Caller) -> str:
+    """Where a caller begins."""
+    if caller.wallet is None:
+        return "/runs"
+    return "/admin" if caller.is_admin else "/earnings"
+
+
+@router.get("/")
+async def home(caller: CallerOf) -> Response:
+    if not caller.sees_all:
+        _ = caller.signed_in
+    return RedirectResponse(home_of(caller), 303)
+
+
+@router.get("/runs")
+async def runs(
+    request: Request, caller: CallerOf, market: MarketOf, project: str = "", tag: str = ""
+) -> Response:
+    known = await market.database.read(views.list_runs, caller)
+    shown = [
+        run
+        for run in known
+        if project in ("", run["note"]["project"]) and (not tag or tag in run["note"]["tags"])
+    ]
+    projects = sorted({run["note"]["project"] for run in known} - {""})
+    return page(
+        request, "runs.html", caller, runs=shown, projects=projects, project=project, tag=tag
+    )
+
+
+@router.get("/comparison")
+async def comparison(
+    request: Request,
+    caller: CallerOf,
+    market: MarketOf,
+    run: Annotated[list[Hash] | None, Query()] = None,
+) -> Response:
+    shown = await market.database.read(compare, caller, run or [])
+    chart = charts.overlay([(each["name"], each["losses_e9"]) for each in shown["runs"]])
+    return page(request, "comparison.html", caller, chart=chart, **shown)
+
+
+@router.get("/admin")
+async def admin_home(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    return await _home(request, caller, market, "home_admin.html", admin.show)
+
+
+@router.get("/earnings")
+async def owner_home(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    return await _home(request, caller, market, "home_owner.html", owner.show)
+
+
+@router.get("/my-nodes")
+async def operator_home(request: Request, caller: CallerOf, market: MarketOf) -> Response:
+    return await _home(request, caller, market, "home_operator.html", operator.show)
+
+
+async def _home(
+    request: Request,
+    caller: Caller,
+    market: MarketOf,
+    template: str,
+    show: Callable[..., dict[str, Any]],
+) -> Response:
+    shown = await market.database.read(show, caller, market.clock())
+    return page(request, template, caller, now_s=market.clock(), **shown)

@@ -1,0 +1,139 @@
+"""/api/statements, /api/reconciliation, /api/announcements, /api/webhooks, /api/ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from marketplace.access import Caller
+from marketplace.errors import NotAllowed
+from marketplace.money import announcements, ledger, reconciliation, webhooks
+from marketplace.money.paper import to_pdf
+from marketplace.money.periods import parse_span
+from marketplace.web.callers import CallerOf, MarketOf
+from marketplace.web.fields import Hash, Identifier, Label
+from metering.statement import to_csv
+
+router = APIRouter(prefix="/api", tags=["money"])
+_FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
+_SCHEMAS = {
+    "application/json": {"type": "object"},
+    "text/csv": {"type": "string"},
+    "application/pdf": {"type": "string", "format": "binary"},
+}
+_MOST_NUMBER = 2**63 - 1
+
+
+class NewWebhook(BaseModel):
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    kinds: Annotated[list[Label], Field(max_length=len(announcements.KINDS))] = []
+
+
+@router.get(
+    "/statements/{organization}",
+    response_class=Response,
+    responses={200: {"content": {media: {"schema": kind} for media, kind in _SCHEMAS.items()}}},
+)
+async def show_statement(
+    organization: Label,
+    caller: CallerOf,
+    market: MarketOf,
+    period: Annotated[str, Query(max_length=32)] = "all",
+    form: Literal["json", "csv", "pdf"] = "json",
+) -> Response:
+    """What an organization earned and was paid in a period; the JSON is signed.
+
+    `period`: 2026, 2026-Q3, 2026-07, 2026-07-01..2026-07-15, or all; times are UTC.
+    """
+    issued = await market.statements.issue(caller, organization, parse_span(period))
+    if form == "json":
+        data = issued.envelope.to_bytes()
+    elif form == "csv":
+        data = to_csv(issued.envelope.statement).encode()
+    else:
+        data = to_pdf(issued.envelope, issued.run_names)
+    named = f"statement-{organization}-{period.replace('..', '-to-')}.{form}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{named}"',
+        "Cache-Control": "no-store",
+        # Of the JSON, in all forms: which file this is the picture of.
+        "Statement-SHA256": issued.envelope.sha256(),
+    }
+    return Response(data, media_type=_FORMS[form], headers=headers)
+
+
+@router.get("/statement-key")
+async def show_key(market: MarketOf) -> dict[str, str]:
+    """The Ed25519 key that this marketplace signs statements with."""
+    return {"key": market.statements.signer.public_key}
+
+
+@router.get("/reconciliation")
+async def show_reconciliation(caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """Compares all of the books with the chain, at the last block that was read."""
+    _must_be_admin(caller)
+    report = await reconciliation.compare(market.database, market.contracts)
+    return report.to_json()
+
+
+@router.get("/ledger")
+async def list_entries(
+    caller: CallerOf,
+    market: MarketOf,
+    after: Annotated[int, Query(ge=0, le=_MOST_NUMBER)] = 0,
+    limit: Annotated[int, Query(ge=1, le=ledger.MOST_AT_ONCE)] = 50,
+    run: Hash | None = None,
+) -> dict[str, Any]:
+    """The entries of the books, of one run or of all, reversals included, oldest first."""
+    _must_be_admin(caller)
+    return await market.database.read(ledger.list_entries, after=after, limit=limit, run_id=run)
+
+
+@router.get("/announcements")
+async def list_announcements(
+    caller: CallerOf,
+    market: MarketOf,
+    after: Annotated[int, Query(ge=0, le=_MOST_NUMBER)] = 0,
+    limit: Annotated[int, Query(ge=1, le=announcements.MOST_AT_ONCE)] = 50,
+    agreement: Hash | None = None,
+) -> dict[str, Any]:
+    """What happened in the caller's agreements, oldest first; `next` is the next `after`."""
+    return await market.database.read(
+        announcements.list_announcements, caller, after=after, limit=limit, agreement_id=agreement
+    )
+
+
+@router.post("/webhooks", status_code=201)
+async def add_webhook(body: NewWebhook, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """Has announcements told at a URL; `secret` is shown this once."""
+    return await market.webhooks.add(caller, body.url, body.kinds)
+
+
+@router.get("/webhooks")
+async def list_webhooks(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
+    """The caller's webhooks, and how many deliveries wait, arrived, failed."""
+    return await market.database.read(webhooks.list_webhooks, caller)
+
+
+@router.delete("/webhooks/{webhook_id}", status_code=204)
+async def remove_webhook(webhook_id: Identifier, caller: CallerOf, market: MarketOf) -> None:
+    """Forgets a webhook, and what was still to be told there."""
+    await market.database.write(webhooks.remove, caller, webhook_id)
+
+
+@router.post("/webhooks/{webhook_id}/test")
+async def test_webhook(
+    webhook_id: Identifier, caller: CallerOf, market: MarketOf
+) -> dict[str, Any]:
+    """Sends a test there now, and says how it went."""
+    return await market.webhooks.test(caller, webhook_id)
+
+
+def _must_be_admin(caller: Caller) -> None:
+    if not caller.is_admin and caller.signed_in:
+        raise NotAllowed(
+            "the books of all are for admins of the marketplace",
+            hint="your own part of them: GET /api/statements/{organization}",
+        )

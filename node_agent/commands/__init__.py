@@ -1,0 +1,1 @@
+"""Commands of `swarm-node` beyond those that enroll and run the agent."""

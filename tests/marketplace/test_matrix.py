@@ -1,0 +1,357 @@
+"""Who may do what: every route of both listeners, every role, one's own objects and others'.
+
+The table is compared with the applications' routes: a route that is not listed fails the test, and
+so does a line without a route. Refused means 401, 403 or 404; what is not one's business looks as
+if it was not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from contracts.keys import Signer, new_key
+from marketplace.app import Market
+from marketplace.identity import members
+from marketplace.identity.secrets import hash_secret
+from marketplace.serving import agent_app, web_app
+from marketplace.settings import load
+from marketplace.storage.models import SignIn
+from tests.marketplace.world import Federation, World
+
+# v visitor, s somebody who signed in, o owner (a party's wallet), p his operator, u his auditor,
+# g auditor of the marketplace, a admin.
+ROLES: Final = "vsopuga"
+EVERYBODY: Final = ROLES
+SIGNED_IN: Final = "sopuga"
+HEX: Final = "0x" + "ab" * 65
+
+
+@dataclass(frozen=True)
+class Row:
+    """Which roles get through: to an object of the owner's, and to one of other organizations."""
+
+    own: str
+    foreign: str = ""
+    body: Any = None
+
+
+# {…} stand for the owner's or the others' ids; a body may use them, too.
+MATRIX: Final[dict[str, Row]] = {
+    # people and their programs
+    "POST /api/session/challenge": Row(EVERYBODY, EVERYBODY, {"address": "0x" + "11" * 20}),
+    "POST /api/session": Row("", "", {"message": "none of ours", "signature": HEX}),
+    "GET /api/session": Row(SIGNED_IN, SIGNED_IN),
+    "DELETE /api/session": Row(EVERYBODY, EVERYBODY),
+    "POST /api/tokens": Row(SIGNED_IN, SIGNED_IN, {"name": "x", "scopes": ["read"]}),
+    "GET /api/tokens": Row(SIGNED_IN, SIGNED_IN),
+    "DELETE /api/tokens/{token_id}": Row("", ""),  # there is none: see test_programs
+    "GET /api/members": Row(SIGNED_IN, SIGNED_IN),
+    "PUT /api/members/{wallet}": Row(SIGNED_IN, SIGNED_IN, {"role": "auditor"}),
+    "DELETE /api/members/{wallet}": Row(SIGNED_IN, SIGNED_IN),  # what was put in before
+    "GET /api/trail": Row("ga", "ga"),
+    "GET /api/deployment": Row(EVERYBODY, EVERYBODY),
+    "GET /api/operations/{operation_id}": Row("opuga", "ga"),
+    "GET /api/live": Row(SIGNED_IN, SIGNED_IN),
+    "GET /healthz": Row(EVERYBODY, EVERYBODY),
+    "GET /api/openapi.json": Row(EVERYBODY, EVERYBODY),
+    # agreements
+    "POST /api/agreements": Row("oa", "a", "{draft}"),
+    "GET /api/agreements": Row(SIGNED_IN, SIGNED_IN),
+    "GET /api/agreements/{agreement_id}": Row("opuga", "ga"),
+    "POST /api/agreements/{agreement_id}/signatures": Row(
+        "", "", {"organization": "{organization}", "signature": HEX}
+    ),
+    "POST /api/agreements/{agreement_id}/activation": Row("opa", "a"),
+    # nodes
+    "POST /api/enrollment-tokens": Row(
+        "opa",
+        "a",
+        {"agreement": "{agreement_id}", "organization": "{organization}", "node": "site-9"},
+    ),
+    "GET /api/enrollments": Row(SIGNED_IN, SIGNED_IN),
+    "POST /api/enrollments/{enrollment_id}/approval": Row("", "", {"signature": HEX}),
+    "GET /api/nodes": Row(SIGNED_IN, SIGNED_IN),
+    "GET /api/leases": Row(SIGNED_IN, SIGNED_IN),
+    "POST /api/leases": Row("opa", "a", {"spiffe_id": "{spiffe_id}"}),
+    "POST /api/leases/{lease_id}/end": Row("opa", "a"),
+    "GET /api/seats": Row(SIGNED_IN, SIGNED_IN),
+    "PUT /api/seats": Row("a", "a", {"organization": "{organization}", "seats": 64}),
+    # runs and money
+    "POST /api/runs": Row("", "", "{new_run}"),
+    "GET /api/runs": Row(SIGNED_IN, SIGNED_IN),
+    "GET /api/runs/{run_id}": Row("opuga", "ga"),
+    "GET /api/runs/{run_id}/rounds": Row("opuga", "ga"),
+    "GET /api/runs/{run_id}/earnings": Row("opuga", "ga"),
+    "GET /api/runs/{run_id}/usage": Row("opuga", "ga"),
+    "GET /api/runs/{run_id}/usage/{round_number}": Row("opuga", "ga"),
+    "POST /api/claims/prepare": Row(
+        "oa", "a", {"run": "{run_id}", "organization": "{organization}"}
+    ),
+    "POST /api/claims": Row("", "", "{new_claim}"),
+    "GET /api/statements/{organization}": Row("ouga", "ga"),
+    "GET /api/statement-key": Row(EVERYBODY, EVERYBODY),
+    "GET /api/reconciliation": Row("a", "a"),
+    "GET /api/ledger": Row("a", "a"),
+    "GET /api/announcements": Row(SIGNED_IN, SIGNED_IN),
+    "POST /api/webhooks": Row(SIGNED_IN, SIGNED_IN, {"url": "https://1.1.1.1/hook"}),
+    "GET /api/webhooks": Row(SIGNED_IN, SIGNED_IN),
+    "DELETE /api/webhooks/{webhook_id}": Row("", ""),  # there is none
+    "POST /api/webhooks/{webhook_id}/test": Row("", ""),
+    # pages
+    "GET /": Row(SIGNED_IN, SIGNED_IN),
+    "GET /runs": Row(SIGNED_IN, SIGNED_IN),
+    "GET /admin": Row(SIGNED_IN, SIGNED_IN),
+    "GET /earnings": Row(SIGNED_IN, SIGNED_IN),
+    "GET /my-nodes": Row(SIGNED_IN, SIGNED_IN),
+    "GET /runs/{run_id}": Row("opuga", "ga"),
+    "GET /agreements": Row(SIGNED_IN, SIGNED_IN),
+    "GET /agreements/{agreement_id}": Row("opuga", "ga"),
+    "GET /nodes": Row(SIGNED_IN, SIGNED_IN),
+    "GET /sign-in": Row(EVERYBODY, EVERYBODY),
+    "POST /sign-in": Row("", "", ""),  # takes a session's token
+}
+# Of the listener for nodes: what needs a certificate, and what is checked by a secret or a
+# signature instead.
+AGENTS: Final = {
+    "GET /agents/v1/ca": "open",
+    "POST /agents/v1/enroll": "secret",
+    "POST /agents/v1/enrollments/{enrollment_id}/key-signature": "secret",
+    "POST /agents/v1/renew": "certificate",
+    "POST /agents/v1/lease": "certificate",
+    "POST /agents/v1/lease/return": "certificate",
+    "POST /agents/v1/status": "certificate",
+    "POST /agents/v1/usage": "certificate",
+}
+# A signature that is no one's is refused whoever hands it in; so these say nothing about roles
+# unless 403 (wrong signature) and 404 (not your business) are told apart.
+SIGNED: Final = {
+    "POST /api/agreements/{agreement_id}/signatures": ("opa", "a"),
+    "POST /api/enrollments/{enrollment_id}/approval": ("opa", "a"),
+    "POST /api/runs": ("opa", "a"),
+    "POST /api/claims": ("opa", "a"),
+}
+
+
+@dataclass
+class Stage:
+    """An application with people in every role, and two sets of objects."""
+
+    loop: asyncio.Runner
+    app: FastAPI
+    agents: FastAPI
+    tokens: dict[str, str]
+    own: dict[str, Any]
+    foreign: dict[str, Any]
+
+    def ask(self, role: str, line: str, of: str) -> httpx.Response:
+        method, path = line.split(" ", 1)
+        objects = self.own if of == "own" else self.foreign
+        return self.loop.run(
+            self._ask(role, method, fill(path, objects), fill(MATRIX[line].body, objects))
+        )
+
+    async def _ask(self, role: str, method: str, path: str, body: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role != "v" else {}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://market") as client:
+            return await client.request(method, path, json=body, headers=headers)
+
+
+def fill(value: Any, objects: dict[str, Any]) -> Any:
+    """A path or a body with the ids of objects in it."""
+    if isinstance(value, dict):
+        return {name: fill(each, objects) for name, each in value.items()}
+    if not isinstance(value, str):
+        return value
+    if value[:1] == "{" and value[1:-1] in objects and value[-1:] == "}":
+        return objects[value[1:-1]]
+    for name, each in objects.items():
+        value = value.replace("{" + name + "}", str(each))
+    return value
+
+
+@pytest.fixture(scope="module")
+def stage(world: World) -> Iterator[Stage]:
+    own = Federation(world)
+    owner = own.wallets["clinic-a"]
+    foreign = Federation(world, {f"other-{letter}": new_key() for letter in "abc"})
+    for federation in (own, foreign):
+        federation.agree()
+        federation.enroll(next(iter(federation.wallets)))
+        federation.start()
+    people = {role: new_key() for role in ROLES} | {"o": owner, "a": world.admin}
+    loop = asyncio.Runner()
+    market = loop.run(opened(world, people["g"]))
+    for role, signer in people.items():
+        market.database.write_now(
+            lambda session, role=role, signer=signer: session.merge(
+                SignIn(
+                    token_hash=hash_secret(f"of {role}"),
+                    address=signer.address,
+                    created_s=0,
+                    expires_s=2**40,
+                )
+            )
+        )
+    for role, name in (("p", members.OPERATOR), ("u", members.AUDITOR)):
+        market.database.write_now(
+            members.appoint, owner.address, people[role].address, name, int(time.time())
+        )
+    app = web_app(market)
+    app.state.stopping = lambda: True  # streams end at once
+    yield Stage(
+        loop,
+        app,
+        agent_app(market),
+        {role: f"of {role}" for role in people},
+        objects_of(own),
+        objects_of(foreign),
+    )
+    loop.run(market.close())
+    loop.close()
+
+
+async def opened(world: World, auditor: Signer) -> Market:
+    settings = load(
+        world.folder,
+        rpc_url=world.rpc_url,
+        auditor_wallets=[auditor.address],
+        requests_per_minute=100_000,
+        sign_ins_per_minute=100_000,
+    )
+    return await Market.open(settings)
+
+
+def objects_of(federation: Federation) -> dict[str, Any]:
+    name = next(iter(federation.wallets))
+    with federation.owner(name) as owner:
+        shown = owner.agreement(federation.agreement_id)
+        [enrollment] = owner.enrollments(federation.agreement_id)
+        lease = next(
+            each
+            for each in owner.many("/api/leases")
+            if each["spiffe_id"] == enrollment["spiffe_id"]
+        )
+    request = {
+        "agreement": federation.agreement_id,
+        "party": 0,
+        "name": "again",
+        "salt": "0x" + "00" * 32,
+        "generation": 1,
+        "continues": "0x" + "00" * 32,
+        "deadline": 2**40,
+    }
+    claim = {
+        "run_ids": [federation.run_id],
+        "party": 0,
+        "recipient": shown["parties"][0]["wallet"],
+        "nonce": 0,
+        "deadline": 2**40,
+    }
+    return {
+        "agreement_id": federation.agreement_id,
+        "organization": name,
+        "run_id": federation.run_id,
+        "round_number": 1,
+        "operation_id": shown["operation"]["id"],
+        "enrollment_id": enrollment["id"],
+        "spiffe_id": enrollment["spiffe_id"],
+        "lease_id": lease["id"],
+        "token_id": "0" * 16,
+        "webhook_id": "0" * 16,
+        "wallet": "0x" + "11" * 20,
+        "draft": {**shown["fields"], "title": "As before"},
+        "new_run": {
+            "request": request,
+            "terms": shown["agreement"]["terms"],
+            "signature": HEX,
+        },
+        "new_claim": {"claim": claim, "signature": HEX},
+    }
+
+
+def lines_of(routes: Iterable[Any]) -> set[str]:
+    """Every method and path, of routes and of the routers among them."""
+    found: set[str] = set()
+    for route in routes:
+        if hasattr(route, "effective_candidates"):
+            found |= lines_of(route.effective_candidates())
+        elif hasattr(route, "methods"):
+            found |= {f"{method} {route.path}" for method in route.methods - {"HEAD", "OPTIONS"}}
+        else:
+            assert route.path == "/static", f"what is {route}?"
+    return found
+
+
+def test_every_route_is_in_the_table_and_every_line_has_a_route(stage: Stage) -> None:
+    assert lines_of(stage.app.routes) == set(MATRIX), "list it in MATRIX: who may do that?"
+    assert lines_of(stage.agents.routes) == set(AGENTS), "list it in AGENTS: what does it need?"
+
+
+@pytest.mark.parametrize("of", ["own", "foreign"])
+@pytest.mark.parametrize("line", sorted(set(MATRIX) - set(SIGNED)))
+def test_each_role_gets_what_the_table_says_and_nothing_else(
+    stage: Stage, line: str, of: str
+) -> None:
+    expected = getattr(MATRIX[line], of)
+    got = ""
+    for role in ROLES:
+        if line == "DELETE /api/session":
+            assert stage.ask("v", line, of).status_code == 204  # the others still need theirs
+            got = EVERYBODY
+            break
+        if line == "DELETE /api/members/{wallet}":
+            stage.ask(role, "PUT /api/members/{wallet}", of)
+        answer = stage.ask(role, line, of)
+        assert answer.status_code < 500, answer.text
+        assert answer.status_code != 422, answer.text
+        if answer.status_code not in (401, 403, 404):
+            got += role
+    assert got == expected
+
+
+@pytest.mark.parametrize("of", ["own", "foreign"])
+@pytest.mark.parametrize("line", sorted(SIGNED))
+def test_a_signature_is_looked_at_only_when_it_is_the_callers_business(
+    stage: Stage, line: str, of: str
+) -> None:
+    seen = ""
+    for role in ROLES:
+        answer = stage.ask(role, line, of)
+        assert answer.status_code in (401, 403, 404), answer.text
+        kind = answer.json()["type"].rpartition(":")[2]
+        seen += role if kind == "wrong-signature" else ""
+    assert seen == SIGNED[line][0 if of == "own" else 1]
+
+
+@pytest.mark.parametrize("line", sorted(AGENTS))
+def test_nodes_show_a_certificate_or_a_secret(stage: Stage, line: str) -> None:
+    method, path = line.split(" ", 1)
+    body = {
+        "secret": "nobody's secret, of some length",
+        "csr_pem": "x",
+        "key": "0x" + "11" * 20,
+        "url": "",
+        "signature": HEX,
+        "usage": "{}",
+        "lease": "0" * 16,
+    }
+    asked = replace_agents(stage)
+    answer = stage.loop.run(asked._ask("v", method, fill(path, stage.own), body))
+    if AGENTS[line] == "open":
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == 403, answer.text
+
+
+def replace_agents(stage: Stage) -> Stage:
+    """The same stage, before the listener for nodes."""
+    return replace(stage, app=stage.agents)
