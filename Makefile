@@ -77,7 +77,7 @@ check-gas: install ## fail if a transaction no longer costs what contracts/gas.t
 fuzz: install ## a million calls by all actors, and the contracts against the model, for an hour or so
 	@FOUNDRY_PROFILE=long forge test --match-contract InvariantsTest
 	@SWARM_FUZZ_EXAMPLES=500 SWARM_FUZZ_STEPS=60 .venv/bin/pytest -q tests/chain/machine
-planted-bugs: install ## break the contracts in seven ways, one by one: the invariants must notice
+planted-bugs: install ## break the contracts, one bug after the other: the invariants must notice
 	@$(PY) -m scripts.planted_bugs
 slither: install-ape ## static analysis; time is compared in seconds to days, so not `timestamp`
 	@.venv-ape/bin/slither . --filter-paths 'node_modules|tests' --exclude-informational --exclude-optimization --exclude timestamp --fail-low

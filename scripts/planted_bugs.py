@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ("Vm", "Neighbors", "Swarm", "Voting", "LocalSwarm", "Vaults", "Market", "Invariants.t")
 TIMEOUT_S = 900
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# What forge says of an invariant that does not hold.
+# What forge says of a promise that was not kept.
 FAILURE = re.compile(r"\[FAIL: (.*?)\](?:\s|$)", re.DOTALL)
 
 
@@ -78,6 +78,30 @@ BUGS: tuple[Bug, ...] = (
         "numerator = (count - 1) * (lane & 0xffff) + left - ownLeft;",
         "numerator = (count - 1) * (lane & 0xffff) + left - Shares.ALL_BIPS;",
     ),
+    Bug(
+        "amendment: who becomes a party by it need not sign",
+        "Consortium.sol",
+        "missing = Bits.first(agreement_.parties.length)",
+        "missing = Bits.first(amends ? record.parties : agreement_.parties.length)",
+    ),
+    Bug(
+        "newcomer: who joined later is counted in earlier runs",
+        "clerk/Participation.sol",
+        "active = enrolled & Bits.first(standing.parties);",
+        "active = enrolled;",
+    ),
+    Bug(
+        "prerequisite: it is enough that its task exists",
+        "Tasks.sol",
+        "if (before == 0 || _tasks[before].doneAt == 0) revert",
+        "if (before == 0) revert",
+    ),
+    Bug(
+        "taskrunner: one peer fewer than needed completes a task",
+        "libraries/Assignments.sol",
+        "if (progress.completed >= progress.needed) return",
+        "if (progress.completed + 1 >= progress.needed) return",
+    ),
 )
 
 
@@ -115,6 +139,8 @@ def plant(bug: Bug, folder: Path) -> str:
 def first_failure(folder: Path) -> str | None:
     """What the invariants complain about; None if they hold."""
     command = ["forge", "test", "--match-contract", "InvariantsTest"]
+    # Otherwise forge first tries the calls that found the last bug.
+    shutil.rmtree(folder / "cache", ignore_errors=True)
     done = subprocess.run(  # forge stands in node_modules/.bin, which make puts into PATH
         command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
