@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
 from marketplace.consortia.negotiations import Negotiations
-from marketplace.consortia.views import last_version, negotiation_seen, show_negotiation
+from marketplace.consortia.views import last_version, negotiated, show_negotiation
 from marketplace.errors import Conflict, NotFound
 from marketplace.identity.secrets import hash_secret, new_id, new_secret
 from marketplace.storage.models import Invitation, Negotiation
@@ -39,9 +39,10 @@ class Invitations:
 
         Raises:
             NotFound: no such draft that the caller may see, or it has no such party.
+            NotAllowed: the caller takes no part in it.
             Conflict: that party has named its wallet already.
         """
-        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        row = negotiated(session, caller, negotiation_id, lock=True)
         if row.state == "withdrawn":
             raise Conflict("this draft was withdrawn", hint="begin a new one")
         parties = last_version(session, row.id).proposal["parties"]
@@ -87,9 +88,10 @@ class Invitations:
 
         Raises:
             NotFound: there is none.
+            NotAllowed: the caller takes no part in the draft.
             Conflict: it was used.
         """
-        row = negotiation_seen(session, caller, negotiation_id)
+        row = negotiated(session, caller, negotiation_id)
         found = session.scalar(
             sa.select(Invitation).where(
                 Invitation.id == invitation_id, Invitation.negotiation_id == row.id

@@ -26,6 +26,7 @@ from marketplace.agreements.templating import Template
 from marketplace.consortia.proposals import Composed, OpenParty, Proposal, compose, proposal_of
 from marketplace.consortia.views import (
     last_version,
+    negotiated,
     negotiation_seen,
     show_negotiation,
     summary,
@@ -77,9 +78,16 @@ class Negotiations:
 
         Raises:
             NotFound: no such agreement that the caller may see.
+            NotAllowed: the caller is neither an admin nor a party of it.
             Conflict: it is not in force, or the parties there are were left out or changed.
         """
         agreement = agreement_seen(session, caller, agreement_id)
+        wallets = {each.wallet for each in agreement.parties}
+        if not caller.is_admin and caller.signed_in not in wallets:
+            raise NotAllowed(
+                "amendments are begun by a party of the agreement or by an admin",
+                hint="sign in with the wallet of one of the parties",
+            )
         amendments.must_be_amendable(session, agreement, now_s)
         row = self._begin(session, caller, agreement_id, now_s)
         said = proposal or proposal_of(agreement.fields, _parties(agreement))
@@ -98,10 +106,10 @@ class Negotiations:
         """Adds a version: a counter-proposal to the last one.
 
         Raises:
-            NotFound: no such draft that the caller may see.
+            NotFound, NotAllowed: see `views.negotiated`.
             Conflict: somebody else proposed in between, or all have signed already.
         """
-        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        row = negotiated(session, caller, negotiation_id, lock=True)
         latest = last_version(session, row.id)
         if based_on != latest.number:
             raise Conflict(
@@ -120,9 +128,10 @@ class Negotiations:
         """Says something about the last version.
 
         Raises:
+            NotFound, NotAllowed: see `views.negotiated`.
             InvalidInput: nothing, or too much.
         """
-        row = negotiation_seen(session, caller, negotiation_id)
+        row = negotiated(session, caller, negotiation_id)
         said = remark(text, "a comment", _COMMENT_CHARACTERS, needed=True)
         session.add(
             Comment(
@@ -143,9 +152,10 @@ class Negotiations:
         """Offers the last version for signature.
 
         Raises:
+            NotFound, NotAllowed: see `views.negotiated`.
             Conflict: it is not the last one, something in it is open, or it is offered already.
         """
-        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        row = negotiated(session, caller, negotiation_id, lock=True)
         latest = last_version(session, row.id)
         if version != latest.number:
             raise Conflict(
@@ -181,7 +191,7 @@ class Negotiations:
             NotAllowed: the caller neither began it nor is an admin.
             Conflict: all have signed already.
         """
-        row = negotiation_seen(session, caller, negotiation_id, lock=True)
+        row = negotiated(session, caller, negotiation_id, lock=True)
         if not caller.is_admin and caller.signed_in != row.started_by:
             raise NotAllowed("a draft is withdrawn by who began it, or by an admin")
         if row.state == "offered":

@@ -8,21 +8,38 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
-from marketplace.errors import NotFound
+from marketplace.errors import NotAllowed, NotFound
 from marketplace.storage.models import Comment, DraftVersion, Invitation, Negotiation, Seat
 
 
 def visible_negotiations(caller: Caller) -> sa.ColumnElement[bool]:
-    """The condition under which the caller may see a draft: admin, who began it, and its parties.
+    """The condition under which the caller may see a draft.
+
+    Admins and auditors of the marketplace see all; others those that they, or whom they operate or
+    audit for, began or take part in.
 
     Raises:
         SignInRequired: a visitor. A public dashboard does not show drafts either.
     """
-    wallet = caller.signed_in
-    if caller.is_admin:
+    wallets = caller.wallets
+    if caller.is_admin or caller.is_auditor:
         return sa.true()
-    seats = sa.select(Seat.negotiation_id).where(Seat.wallet == wallet)
-    return sa.or_(Negotiation.started_by == wallet, Negotiation.id.in_(seats))
+    return _concerns(wallets)
+
+
+def may_negotiate(session: Session, caller: Caller, negotiation_id: str) -> bool:
+    """Whether the caller may change a draft: its parties, who began it, and admins."""
+    if caller.is_admin:
+        return True
+    query = sa.select(Negotiation.id).where(
+        Negotiation.id == negotiation_id, _concerns(frozenset({caller.signed_in}))
+    )
+    return session.scalar(query) is not None
+
+
+def _concerns(wallets: frozenset[str]) -> sa.ColumnElement[bool]:
+    seats = sa.select(Seat.negotiation_id).where(Seat.wallet.in_(wallets))
+    return sa.or_(Negotiation.started_by.in_(wallets), Negotiation.id.in_(seats))
 
 
 def negotiation_seen(
@@ -40,6 +57,23 @@ def negotiation_seen(
     if found is None:
         raise NotFound(f"you take part in no draft {negotiation_id}")
     return found
+
+
+def negotiated(
+    session: Session, caller: Caller, negotiation_id: str, *, lock: bool = False
+) -> Negotiation:
+    """A draft that the caller may change; see `negotiation_seen`.
+
+    Raises:
+        NotFound: there is none, or it is none of his business.
+        NotAllowed: he may look, but takes no part in it: a party's operator.
+    """
+    row = negotiation_seen(session, caller, negotiation_id, lock=lock)
+    if not may_negotiate(session, caller, negotiation_id):
+        raise NotAllowed(
+            "a draft is negotiated by its parties", hint="sign in with the wallet of one of them"
+        )
+    return row
 
 
 def last_version(session: Session, negotiation_id: str) -> DraftVersion:

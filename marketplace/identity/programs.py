@@ -24,6 +24,12 @@ ADMIN: Final = "admin"
 # not here asks for a person who signed in: tokens themselves, sessions, who may act for whom.
 SCOPES: Final[dict[str, str]] = {
     "agreements": "agreements",
+    "drafts": "agreements",
+    "invitations": "agreements",
+    "amendments": "governance",
+    "motions": "governance",
+    "acts": "governance",
+    "admissions": "governance",
     "enrollment-tokens": "nodes",
     "enrollments": "nodes",
     "nodes": "nodes",

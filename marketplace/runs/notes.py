@@ -38,12 +38,14 @@ def write(session: Session, caller: Caller, run_id: str, note: Note, now_s: int)
 
     Raises:
         NotFound: the caller sees no such run.
-        NotAllowed: he may look, but takes no part in it.
+        NotAllowed: he may look, but neither takes part in it nor runs nodes of a party.
     """
     run = run_seen(session, caller, run_id)
     wallets = {party.wallet for party in run.agreement.parties}
-    if not caller.is_admin and caller.signed_in not in wallets:
-        raise NotAllowed("only parties of the agreement write about its runs")
+    # Those who run a party's nodes know best what was tried. Auditors look and change nothing.
+    writers = {caller.signed_in} | caller.operates_for
+    if not caller.is_admin and not writers & wallets:
+        raise NotAllowed("only parties of the agreement and their operators write about its runs")
     row = session.get(RunNote, run_id) or RunNote(run_id=run_id)
     row.project, row.description = note.project.strip(), note.description.strip()
     row.tags, row.hyperparameters = sorted(set(note.tags)), dict(note.hyperparameters)

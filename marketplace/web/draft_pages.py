@@ -14,6 +14,7 @@ from marketplace.agreements.drafts import LEAST_PARTIES
 from marketplace.agreements.templating import BadAnswers, Template, template_named
 from marketplace.app import Market
 from marketplace.consortia.proposals import OpenParty, Proposal
+from marketplace.consortia.views import may_negotiate, negotiated
 from marketplace.errors import InvalidInput, MarketError
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier
@@ -50,6 +51,7 @@ async def fill(
 async def start(
     request: Request, name: TemplateName, caller: CallerOf, market: MarketOf
 ) -> Response:
+    _ = caller.signed_in
     template = template_named(market.templates, name)
     form = await form_of(request)
     if "add-party" in form:
@@ -78,6 +80,7 @@ async def show(
 async def edit(
     request: Request, draft_id: Identifier, caller: CallerOf, market: MarketOf
 ) -> Response:
+    await market.database.read(negotiated, caller, draft_id)
     shown = await market.database.read(market.negotiations.show, caller, draft_id)
     proposal = shown["proposal"]
     if not proposal["template"]:
@@ -93,6 +96,7 @@ async def edit(
 async def propose(
     request: Request, draft_id: Identifier, caller: CallerOf, market: MarketOf
 ) -> Response:
+    await market.database.read(negotiated, caller, draft_id)
     shown = await market.database.read(market.negotiations.show, caller, draft_id)
     template = template_named(market.templates, shown["proposal"]["template"])
     form = await form_of(request)
@@ -220,6 +224,7 @@ async def _draft(
         draft=shown,
         invited=invited,
         open_invitations=open_invitations,
+        may_change=await market.database.read(may_negotiate, caller, draft_id),
         may_withdraw=caller.is_admin or caller.wallet == shown["started_by"],
     )
 

@@ -156,7 +156,7 @@ class Node(Shown):
     status: dict[str, Any]
 
 
-class Note(Shown):
+class RunNote(Shown):
     """What people wrote about a run."""
 
     project: str

@@ -24,7 +24,9 @@ from marketplace.web.callers import SAFE, caller_of
 HEADER: Final = "idempotency-key"
 _NAME: Final = re.compile(r"[!-~]{1,200}")
 # Their answers hold secrets, which are not kept: asked again, they make another one.
-_SECRET: Final = ("/api/session", "/api/tokens", "/api/enrollment-tokens")
+_SECRET: Final = re.compile(
+    r"/api/(session|tokens|enrollment-tokens|drafts/[^/]+/invitations/?$).*", re.DOTALL
+)
 _WAIT_S: Final = 20.0
 _LOOK_AGAIN_S: Final = 0.1
 
@@ -146,7 +148,7 @@ def _concerns(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] in SAFE:
         return False
     path: str = scope["path"]
-    if not path.startswith("/api/") or path.startswith(_SECRET):
+    if not path.startswith("/api/") or _SECRET.match(path):
         return False
     return any(name == HEADER.encode() for name, _ in scope["headers"])
 

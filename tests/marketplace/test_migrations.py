@@ -162,7 +162,8 @@ def test_usage_goes_with_its_revision_and_leaves_the_rest_as_it_was(database: Da
 def test_agreements_of_before_there_was_a_policy_stay_admitted(database_url: str) -> None:
     old = Database(database_url)
     migrate.upgrade(old.engine, "0003")
-    old.write_now(fill)
+    with old.engine.begin() as connection:
+        agreed(connection)
     migrate.upgrade(old.engine)
     found = old.read_now(lambda session: session.get_one(AdmittedAgreement, HASH).admitted_by)
     assert found == ADDRESS
@@ -206,18 +207,24 @@ def test_leases_of_before_become_one_seat_for_each_holder(database_url: str) -> 
     old.close()
 
 
+def agreed(connection: sa.Connection) -> None:
+    """An agreement and a party of it, as the first revisions have them."""
+    for statement in (
+        f"INSERT INTO agreements VALUES ('{HASH}', 'one', '{{}}', 'text', '{{}}', '{ADDRESS}', 1)",
+        "INSERT INTO parties (agreement_id, number, organization, wallet, weight) "
+        f"VALUES ('{HASH}', 0, 'a', '{ADDRESS}', 1)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 def enrolled_twice(old: Database, *further: str) -> None:
     """Two enrollments under one name, as the first revisions have them."""
     with old.engine.begin() as connection:
-        for statement in (
-            "INSERT INTO agreements VALUES "
-            f"('{HASH}', 'one', '{{}}', 'text', '{{}}', '{ADDRESS}', 1)",
-            "INSERT INTO parties (agreement_id, number, organization, wallet, weight) "
-            f"VALUES ('{HASH}', 0, 'a', '{ADDRESS}', 1)",
+        agreed(connection)
+        connection.exec_driver_sql(
             "INSERT INTO operations (id, kind, effect, agreement_id, payload, state, attempts, "
-            f"created_s, updated_s) VALUES ('o', 'enroll', 'x', '{HASH}', '{{}}', 'sent', 1, 1, 1)",
-        ):
-            connection.exec_driver_sql(statement)
+            f"created_s, updated_s) VALUES ('o', 'enroll', 'x', '{HASH}', '{{}}', 'sent', 1, 1, 1)"
+        )
         for n in ("1", "2"):
             for statement in (
                 f"INSERT INTO enrollment_tokens VALUES ('t{n}', '{HASH}', 0, 'x', 'w', 1, 2)",

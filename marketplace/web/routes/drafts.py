@@ -15,10 +15,11 @@ from marketplace.consortia.differences import compare
 from marketplace.consortia.proposals import Proposal
 from marketplace.consortia.views import last_version, negotiation_seen, version_of
 from marketplace.errors import InvalidInput
+from marketplace.web import consortium_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["drafts"])
 _MOST_CHARACTERS = 4_000
 Version = Annotated[int, Path(ge=1, lt=2**31)]
 TemplateName = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{0,40}$")]
@@ -54,13 +55,13 @@ class Link(BaseModel):
     secret: str = Field(min_length=1, max_length=128)
 
 
-@router.get("/templates")
+@router.get("/templates", response_model=list[models.TemplateLine])
 async def list_templates(market: MarketOf) -> list[dict[str, Any]]:
     """The templates that drafts are made from."""
     return [_template(each) for each in market.templates.values()]
 
 
-@router.get("/templates/{name}")
+@router.get("/templates/{name}", response_model=models.Template)
 async def show_template(name: TemplateName, market: MarketOf) -> dict[str, Any]:
     """A template with its questions and its text."""
     template = template_named(market.templates, name)
@@ -81,7 +82,7 @@ async def show_template(name: TemplateName, market: MarketOf) -> dict[str, Any]:
     return _template(template) | {"fields": fields, "text": template.body}
 
 
-@router.post("/drafts", status_code=201)
+@router.post("/drafts", status_code=201, response_model=models.Negotiation)
 async def start(body: NewDraft, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Begins a draft: of a new agreement, or of an amendment."""
     now_s = market.clock()
@@ -96,7 +97,7 @@ async def start(body: NewDraft, caller: CallerOf, market: MarketOf) -> dict[str,
     )
 
 
-@router.get("/drafts")
+@router.get("/drafts", response_model=list[models.NegotiationLine])
 async def list_drafts(
     caller: CallerOf, market: MarketOf, agreement: Annotated[Hash | None, Query()] = None
 ) -> list[dict[str, Any]]:
@@ -104,13 +105,13 @@ async def list_drafts(
     return await market.database.read(market.negotiations.list, caller, agreement)
 
 
-@router.get("/drafts/{draft_id}")
+@router.get("/drafts/{draft_id}", response_model=models.Negotiation)
 async def show(draft_id: Identifier, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """A draft: last version, history, comments, invitations."""
     return await market.database.read(market.negotiations.show, caller, draft_id)
 
 
-@router.post("/drafts/{draft_id}/versions", status_code=201)
+@router.post("/drafts/{draft_id}/versions", status_code=201, response_model=models.Negotiation)
 async def propose(
     draft_id: Identifier, body: NewVersion, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -126,7 +127,7 @@ async def propose(
     )
 
 
-@router.get("/drafts/{draft_id}/versions/{version}")
+@router.get("/drafts/{draft_id}/versions/{version}", response_model=models.Version)
 async def show_version(
     draft_id: Identifier, version: Version, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -134,7 +135,7 @@ async def show_version(
     return await market.database.read(_version, caller, draft_id, version)
 
 
-@router.get("/drafts/{draft_id}/changes")
+@router.get("/drafts/{draft_id}/changes", response_model=models.Changes)
 async def changes(
     draft_id: Identifier,
     caller: CallerOf,
@@ -146,7 +147,7 @@ async def changes(
     return await market.database.read(differences, market, caller, draft_id, before, after)
 
 
-@router.post("/drafts/{draft_id}/comments", status_code=201)
+@router.post("/drafts/{draft_id}/comments", status_code=201, response_model=models.Negotiation)
 async def comment(
     draft_id: Identifier, body: NewComment, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -156,7 +157,7 @@ async def comment(
     )
 
 
-@router.post("/drafts/{draft_id}/invitations", status_code=201)
+@router.post("/drafts/{draft_id}/invitations", status_code=201, response_model=models.NewLink)
 async def invite(
     draft_id: Identifier, body: NewInvitation, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -167,7 +168,7 @@ async def invite(
     return made | {"link": link(market, made["secret"])}
 
 
-@router.delete("/drafts/{draft_id}/invitations/{invitation_id}")
+@router.delete("/drafts/{draft_id}/invitations/{invitation_id}", response_model=models.Negotiation)
 async def revoke(
     draft_id: Identifier, invitation_id: Identifier, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -177,7 +178,7 @@ async def revoke(
     )
 
 
-@router.post("/drafts/{draft_id}/offer")
+@router.post("/drafts/{draft_id}/offer", response_model=models.Negotiation)
 async def offer(
     draft_id: Identifier, body: Offer, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -187,7 +188,7 @@ async def offer(
     )
 
 
-@router.post("/drafts/{draft_id}/withdrawal")
+@router.post("/drafts/{draft_id}/withdrawal", response_model=models.Negotiation)
 async def withdraw(draft_id: Identifier, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Ends a draft without an agreement."""
     return await market.database.write(
@@ -195,13 +196,13 @@ async def withdraw(draft_id: Identifier, caller: CallerOf, market: MarketOf) -> 
     )
 
 
-@router.post("/invitations/read")
+@router.post("/invitations/read", response_model=models.Invited)
 async def read_invitation(body: Link, market: MarketOf) -> dict[str, Any]:
     """The draft behind a link; spends nothing."""
     return await market.database.read(market.invitations.read, body.secret, market.clock())
 
 
-@router.post("/invitations/accept")
+@router.post("/invitations/accept", response_model=models.Negotiation)
 async def accept_invitation(body: Link, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Takes the party's seat with the wallet that is signed in."""
     return await market.database.write(

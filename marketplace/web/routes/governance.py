@@ -9,16 +9,14 @@ from pydantic import BaseModel, Field
 
 from marketplace.governance.history import history
 from marketplace.governance.motions import Wish
+from marketplace.web import consortium_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Address, Hash, Identifier, Label, Signature
+from marketplace.web.models import Queued
+from marketplace.web.routes.agreements import PartySignature
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["governance"])
 OfAgreement = Annotated[Hash | None, Query(alias="agreement")]
-
-
-class PartySignature(BaseModel):
-    organization: Label
-    signature: Signature
 
 
 class NewMotion(BaseModel):
@@ -54,7 +52,7 @@ class NewAdmission(BaseModel):
     wallet: Address
 
 
-@router.get("/agreements/{agreement_id}/history")
+@router.get("/agreements/{agreement_id}/history", response_model=list[models.Change])
 async def show_history(
     agreement_id: Hash, caller: CallerOf, market: MarketOf
 ) -> list[dict[str, Any]]:
@@ -62,7 +60,7 @@ async def show_history(
     return await market.database.read(history, caller, agreement_id, market.clock())
 
 
-@router.get("/agreements/{agreement_id}/amendments")
+@router.get("/agreements/{agreement_id}/amendments", response_model=list[models.AmendmentLine])
 async def list_amendments(
     agreement_id: Hash, caller: CallerOf, market: MarketOf
 ) -> list[dict[str, Any]]:
@@ -70,13 +68,13 @@ async def list_amendments(
     return await market.database.read(market.amendments.list, caller, agreement_id)
 
 
-@router.get("/amendments/{version_hash}")
+@router.get("/amendments/{version_hash}", response_model=models.Amendment)
 async def show_amendment(version_hash: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """An amendment: text, message, who signed."""
     return await market.database.read(market.amendments.show, caller, version_hash)
 
 
-@router.post("/amendments/{version_hash}/signatures")
+@router.post("/amendments/{version_hash}/signatures", response_model=models.AmendmentLine)
 async def sign_amendment(
     version_hash: Hash, body: PartySignature, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -91,14 +89,14 @@ async def sign_amendment(
     )
 
 
-@router.post("/motions", status_code=201)
+@router.post("/motions", status_code=201, response_model=models.Motion)
 async def propose_motion(body: NewMotion, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Proposes a motion for the other parties to sign."""
     wish = Wish(body.action, body.organization or "", body.wallet, body.run or "", body.reason)
     return await market.motions.propose(caller, body.agreement, wish)
 
 
-@router.get("/motions")
+@router.get("/motions", response_model=list[models.Motion])
 async def list_motions(
     caller: CallerOf, market: MarketOf, agreement: OfAgreement = None
 ) -> list[dict[str, Any]]:
@@ -106,13 +104,13 @@ async def list_motions(
     return await market.motions.list(caller, agreement)
 
 
-@router.get("/motions/{motion_id}")
+@router.get("/motions/{motion_id}", response_model=models.Motion)
 async def show_motion(motion_id: Identifier, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """A motion: what it does, who voted, how many it needs."""
     return await market.motions.show(caller, motion_id)
 
 
-@router.post("/motions/{motion_id}/votes")
+@router.post("/motions/{motion_id}/votes", response_model=models.Motion)
 async def vote(
     motion_id: Identifier, body: PartySignature, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -120,13 +118,13 @@ async def vote(
     return await market.motions.sign(caller, motion_id, body.organization, body.signature)
 
 
-@router.post("/motions/{motion_id}/posting", status_code=202)
+@router.post("/motions/{motion_id}/posting", status_code=202, response_model=models.Motion)
 async def post_motion(motion_id: Identifier, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Has a motion with enough votes carried out on chain."""
     return await market.motions.post(caller, motion_id)
 
 
-@router.post("/motions/{motion_id}/withdrawal")
+@router.post("/motions/{motion_id}/withdrawal", response_model=models.Motion)
 async def withdraw_motion(
     motion_id: Identifier, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -134,7 +132,7 @@ async def withdraw_motion(
     return await market.motions.withdraw(caller, motion_id)
 
 
-@router.post("/acts/prepare")
+@router.post("/acts/prepare", response_model=models.PreparedAct)
 async def prepare_act(body: Question, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """The message by which a party leaves, retires a node, moves its wallet or vetoes."""
     return await market.acts.prepare(
@@ -147,7 +145,7 @@ async def prepare_act(body: Question, caller: CallerOf, market: MarketOf) -> dic
     )
 
 
-@router.post("/acts", status_code=202)
+@router.post("/acts", status_code=202, response_model=Queued)
 async def post_act(body: SignedAct, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Has a signed act posted on chain."""
     operation = await market.acts.post(
@@ -156,13 +154,13 @@ async def post_act(body: SignedAct, caller: CallerOf, market: MarketOf) -> dict[
     return {"operation": operation}
 
 
-@router.get("/admissions")
+@router.get("/admissions", response_model=list[models.Admission])
 async def list_admissions(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
     """The organizations that admins admitted."""
     return await market.database.read(market.admissions.list, caller)
 
 
-@router.post("/admissions", status_code=201)
+@router.post("/admissions", status_code=201, response_model=models.Admission)
 async def admit(body: NewAdmission, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Admits an organization: this marketplace posts for agreements among such."""
     return await market.database.write(

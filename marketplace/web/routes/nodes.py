@@ -72,7 +72,7 @@ async def approve(
     return await market.enrollments.approve(caller, enrollment_id, body.signature)
 
 
-@router.post("/enrollments/{enrollment_id}/rejection")
+@router.post("/enrollments/{enrollment_id}/rejection", response_model=models.Enrollment)
 async def reject(
     enrollment_id: Identifier, body: RejectionOf, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:

@@ -15,7 +15,17 @@ from marketplace.web.fields import Address, Identifier, Line
 from marketplace.web.paging import PagingOf
 
 router = APIRouter(prefix="/api", tags=["access"])
-Scope = Literal["read", "agreements", "nodes", "leases", "runs", "claims", "webhooks", "admin"]
+Scope = Literal[
+    "read",
+    "agreements",
+    "governance",
+    "nodes",
+    "leases",
+    "runs",
+    "claims",
+    "webhooks",
+    "admin",
+]
 
 
 class Token(BaseModel):
@@ -42,7 +52,7 @@ class TokenQuestion(BaseModel):
     )
 
     name: Line
-    scopes: list[Scope] = Field(min_length=1, max_length=8)
+    scopes: list[Scope] = Field(min_length=1, max_length=9)
     days: int = Field(default=90, ge=1, le=366)
 
 

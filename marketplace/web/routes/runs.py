@@ -58,7 +58,7 @@ async def compare_runs(
     return await market.database.read(compare, caller, run)
 
 
-@router.put("/runs/{run_id}/note", response_model=models.Note)
+@router.put("/runs/{run_id}/note", response_model=models.RunNote)
 async def write_note(
     run_id: Hash, body: notes.Note, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
