@@ -77,7 +77,7 @@ check-gas: install ## fail if a transaction no longer costs what contracts/gas.t
 fuzz: install ## a million calls by all actors, and the contracts against the model, for an hour or so
 	@FOUNDRY_PROFILE=long forge test --match-contract InvariantsTest
 	@SWARM_FUZZ_EXAMPLES=500 SWARM_FUZZ_STEPS=60 .venv/bin/pytest -q tests/chain/machine
-planted-bugs: install ## break the contracts in seven ways, one by one: the invariants must notice
+planted-bugs: install ## break the contracts, one bug after the other: the invariants must notice
 	@$(PY) -m scripts.planted_bugs
 slither: install-ape ## static analysis; time is compared in seconds to days, so not `timestamp`
 	@.venv-ape/bin/slither . --filter-paths 'node_modules|tests' --exclude-informational --exclude-optimization --exclude timestamp --fail-low
@@ -107,7 +107,7 @@ build/examples/.installed: requirements/examples.lock build/tools/.installed
 ##
 ## Checking
 
-.PHONY: check format test test-forge test-ape test-python test-postgresql test-slow-blocks schemathesis
+.PHONY: check format test test-forge test-ape test-python test-slow test-postgresql test-slow-blocks schemathesis
 check: install install-ape ## format, lint, types, import directions, artifact drift
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -118,14 +118,16 @@ check: install install-ape ## format, lint, types, import directions, artifact d
 format: install ## format the Python code and fix what can be fixed
 	@.venv/bin/ruff check --fix-only -q . && .venv/bin/ruff format .
 
-test: test-forge test-ape test-python ## all tests
+test: test-forge test-ape test-python ## the tests that take seconds (test-slow: the others)
 test-forge: install ## Solidity: unit, fuzz and invariant tests, and the cost of every transaction
 	@forge test
 	@$(MAKE) check-gas
 test-ape: install-ape ## contracts from outside, on a local chain
 	@$(APE) test tests/ape -W ignore::pytest.PytestConfigWarning
-test-python: install ## everything else
-	@.venv/bin/pytest
+test-python: install ## everything else, but for what takes minutes
+	@.venv/bin/pytest -m 'not slow'
+test-slow: install ## what takes minutes: swarms of processes killed at every step, HPE programs, the demo, README's commands
+	@.venv/bin/pytest -m slow
 
 test-postgresql: install ## the marketplace's stories once more, on PostgreSQL
 	@SWARM_TEST_DATABASE=postgresql .venv/bin/pytest -q tests/marketplace/test_agreements.py \

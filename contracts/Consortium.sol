@@ -170,9 +170,10 @@ contract Consortium is ConsortiumViews, EIP712(Messages.DOMAIN_NAME, Messages.DO
         record.notBefore = uint40(agreement_.notBefore);
         record.notAfter = uint40(agreement_.notAfter);
         record.version = agreement_.version;
-        record.stallTime = agreement_.terms.stallTime;
         record.parties = uint8(count);
         record.termsHash = Messages.hash(agreement_.terms);
+        uint32 stallTime = agreement_.terms.stallTime;
+        if (stallTime > record.stallTime) record.stallTime = stallTime;
         record.bylaws = agreement_.bylaws;
         for (uint256 i = 0; i < count; ++i) {
             Party calldata party = agreement_.parties[i];
@@ -391,10 +392,5 @@ contract Consortium is ConsortiumViews, EIP712(Messages.DOMAIN_NAME, Messages.DO
         if (!Wallets.signed(seat.currentWallet(), digest, signature)) {
             revert Consortium_NotTheParty(party, Wallets.signer(digest, signature));
         }
-    }
-
-    function _requireBetween(bytes32 agreement, Record storage record, State first, State last) private view {
-        State now_ = record.state();
-        if (now_ < first || now_ > last) revert Consortium_WrongState(agreement, now_);
     }
 }

@@ -197,6 +197,11 @@ abstract contract ConsortiumViews is IConsortium {
         return record.seats[party];
     }
 
+    function _requireBetween(bytes32 agreement, Record storage record, State first, State last) internal view {
+        State now_ = record.state();
+        if (now_ < first || now_ > last) revert Consortium_WrongState(agreement, now_);
+    }
+
     function _root(bytes32 agreement, Record storage record, uint256 change) internal view returns (bytes32) {
         return change == 0 ? agreement : record.roots[change];
     }

@@ -127,8 +127,8 @@ contract Presence is IPresence, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VER
         (uint16 party, uint16 by) = (suspicion_.party, suspicion_.by);
         uint64 active = consortium.latestSnapshot(agreement).active;
         if (!active.has(party) || away[agreement].has(party)) revert Presence_NotPresent(party);
+        // Where anybody is counted, every present member's organization is.
         (address key, uint16 accuser) = _member(agreement, by);
-        if (!active.has(accuser)) revert Presence_NotAMember(by);
         if (accuser == party) revert Presence_OfItself(party);
         _checkSignature(by, key, _hashTypedDataV4(Messages.hash(suspicion_)), signature);
     }

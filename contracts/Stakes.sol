@@ -193,7 +193,7 @@ contract Stakes is IStakes, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION
         uint256 minStake = consortium.bylaws(agreement).minStake;
         uint256 parties = consortium.partyCount(agreement);
         for (uint256 party = 0; party < parties; ++party) {
-            if (_suffices(_stakes[agreement][party].locked, minStake)) counted = counted.with(party);
+            if (_stakes[agreement][party].locked >= minStake) counted = counted.with(party);
         }
         staked[agreement] = counted;
         emit Recounted(agreement, counted);
@@ -303,13 +303,10 @@ contract Stakes is IStakes, EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION
 
     /// @dev Whether the party has the agreement's minimum, as one bit, so that opening a round reads one slot.
     function _count(bytes32 agreement, uint16 party, uint256 locked, uint256 minStake) private {
+        if (minStake == 0) return;
         uint64 before = staked[agreement];
-        uint64 counted = _suffices(locked, minStake) ? before.with(party) : before.without(party);
+        uint64 counted = locked >= minStake ? before.with(party) : before.without(party);
         if (counted != before) staked[agreement] = counted;
-    }
-
-    function _suffices(uint256 locked, uint256 minStake) private pure returns (bool) {
-        return minStake != 0 && locked >= minStake;
     }
 
     function _id(Charge memory charge) private pure returns (bytes32) {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IClerk} from "./interfaces/IClerk.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {ILocalRows} from "./interfaces/ILocalRows.sol";
@@ -113,12 +114,9 @@ contract Training is TrainingViews {
     /// @inheritdoc ITraining
     // Its own contracts are called before the events are emitted; none of them calls strangers.
     // slither-disable-next-line reentrancy-events
-    function sealLocal(
-        Attestation calldata attestation,
-        Votes calldata votes,
-        Attestation calldata settled,
-        Votes calldata late
-    ) external {
+    function sealLocal(Attestation calldata attestation, Votes calldata votes, Attestation calldata, Votes calldata)
+        external
+    {
         (Record storage record, Course memory course) = _course(attestation.runId, State.Open);
 
         // Check: the open round and its history
@@ -127,8 +125,7 @@ contract Training is TrainingViews {
         _checkHistory(record, course.round.number, attestation);
 
         // Effect: the rows of this round and of the one before
-        ILocalRows.Outcome memory outcome =
-            clerk.sealRows(_bench(record.agreement, course), attestation, votes, settled, late);
+        ILocalRows.Outcome memory outcome = _sealRows(record.agreement, course);
 
         // Check: a quorum of organizations
         course.checkQuorum(outcome.signed.count());
@@ -316,6 +313,22 @@ contract Training is TrainingViews {
         emit Settled(runId, settlement.round, settlement.gain, settlement.best, credited);
     }
 
+    /// @dev Has the clerk hear the rows that this call brought, which it gets as they came.
+    function _sealRows(bytes32 agreement, Course memory course) private returns (ILocalRows.Outcome memory) {
+        (Round memory round, Rules memory rules) = (course.round, course.rules);
+        bytes memory bench = abi.encode(
+            agreement,
+            round.snapshotVersion,
+            round.active,
+            rules.stopping,
+            rules.targetLoss,
+            rules.targetMetric,
+            _domainSeparatorV4()
+        );
+        bytes memory call = bytes.concat(ILocalRows.sealRows.selector, msg.data[4:], bench);
+        return abi.decode(Address.functionCall(address(clerk), call), (ILocalRows.Outcome));
+    }
+
     /// @dev Tells what follows; at the end, what is left of the pool may be refunded.
     // Its own contracts are called before the events are emitted; none of them calls strangers.
     // slither-disable-next-line reentrancy-events
@@ -360,23 +373,6 @@ contract Training is TrainingViews {
         }
     }
 
-    function _checkFinished(bytes32 runId) private view returns (Record storage record) {
-        record = _known(runId);
-        if (record.round.state != State.Finished) revert Training_WrongState(runId, record.round.state);
-    }
-
-    /// @dev The open round, after this very history; round 0 from the agreed start, without pay.
-    function _checkHistory(Record storage record, uint32 number, Attestation calldata attestation) private view {
-        if (attestation.round != number) revert Training_WrongRound(number, attestation.round);
-        bytes32 prev = record.prev;
-        if (attestation.prev != prev) revert Training_WrongPrev(prev, attestation.prev);
-        if (number != 0) return;
-        bytes32 initialRoot = record.mergedRoot;
-        if (attestation.mergedRoot != initialRoot || attestation.rosterRoot != 0 || attestation.shares.length != 0) {
-            revert Training_NotTheStart(initialRoot, attestation.mergedRoot);
-        }
-    }
-
     /// @return signed the counted parties whose nodes signed
     function _checkSignatures(
         bytes32 agreement,
@@ -400,12 +396,5 @@ contract Training is TrainingViews {
             if (recovered != keys[i]) revert Training_WrongSignature(uint16(signer), keys[i], recovered);
             if (round.active.has(parties[i])) signed = signed.with(parties[i]);
         }
-    }
-
-    function _bench(bytes32 agreement, Course memory course) private pure returns (ILocalRows.Bench memory) {
-        (Round memory round, Rules memory rules) = (course.round, course.rules);
-        return ILocalRows.Bench(
-            agreement, round.snapshotVersion, round.active, rules.stopping, rules.targetLoss, rules.targetMetric
-        );
     }
 }

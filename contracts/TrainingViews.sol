@@ -123,6 +123,24 @@ abstract contract TrainingViews is ITraining, EIP712(Messages.DOMAIN_NAME, Messa
         (course.rules, course.losses) = (record.rules, record.losses);
     }
 
+    /// @dev A run that may be reset, and continued.
+    function _checkFinished(bytes32 runId) internal view returns (Record storage record) {
+        record = _known(runId);
+        if (record.round.state != State.Finished) revert Training_WrongState(runId, record.round.state);
+    }
+
+    /// @dev The open round, after this very history; round 0 from the agreed start, without pay.
+    function _checkHistory(Record storage record, uint32 number, Attestation calldata attestation) internal view {
+        if (attestation.round != number) revert Training_WrongRound(number, attestation.round);
+        bytes32 prev = record.prev;
+        if (attestation.prev != prev) revert Training_WrongPrev(prev, attestation.prev);
+        if (number != 0) return;
+        bytes32 initialRoot = record.mergedRoot;
+        if (attestation.mergedRoot != initialRoot || attestation.rosterRoot != 0 || attestation.shares.length != 0) {
+            revert Training_NotTheStart(initialRoot, attestation.mergedRoot);
+        }
+    }
+
     /// @dev Passes the very call on to the clerk, whose function of this name does it. Reverts as the clerk does.
     function _passOn() internal returns (bytes memory) {
         return Address.functionCall(address(clerk), msg.data);

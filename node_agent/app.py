@@ -104,7 +104,7 @@ async def run_agent(settings: Settings) -> None:
         identity = NodeIdentity(source, signer)
         agreement = bytes.fromhex(settings.agreement[2:])
         directory = Members(agreement, contracts.domains.consortium)
-        run_chain = RunChain(contracts, run_id, signer, directory)
+        run_chain = RunChain(contracts, run_id, signer, directory, journal)
         traffic = Traffic()
         lines = Exchange()
         client = PeerClient(identity, directory, traffic, lines)

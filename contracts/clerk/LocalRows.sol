@@ -18,6 +18,7 @@ abstract contract LocalRows is Adopted {
     using Bits for uint64;
 
     uint256 private constant SIGNATURE_BYTES = 65;
+    uint256 private constant BENCH_BYTES = 7 * 32;
 
     // Three changes of loss share a slot. The highest bit stays set, so that no slot ever becomes empty, and dear, again.
     uint256 private constant CHANGES_A_SLOT = 3;
@@ -38,7 +39,9 @@ abstract contract LocalRows is Adopted {
 
     /// @dev Who is listened to, and what came of it.
     struct Hearing {
+        bytes32 runId;
         bytes32 agreement;
+        bytes32 separator; // EIP-712 domain that rows are signed in
         uint64 listened; // bit p: the next row of party p is taken
         uint64 signed; // bit p: it was
         uint64 atTarget;
@@ -53,7 +56,6 @@ abstract contract LocalRows is Adopted {
 
     /// @inheritdoc ILocalRows
     function sealRows(
-        Bench calldata bench,
         ITraining.Attestation calldata attestation,
         ITraining.Votes calldata votes,
         ITraining.Attestation calldata settled,
@@ -62,21 +64,21 @@ abstract contract LocalRows is Adopted {
         // Begins with zeros.
         // slither-disable-next-line uninitialized-local
         Tally memory tally;
-        bytes32 sealedHash = _commonHash(attestation);
+        Bench memory bench = abi.decode(msg.data[msg.data.length - BENCH_BYTES:], (Bench));
+        Hearing memory hearing = _hearing(attestation.runId, bench);
 
         // Effect: the round before, with what is still to come for it
         if (attestation.round != 0 || late.signers.length != 0) {
             tally = _load(attestation.runId);
-            if (late.signers.length != 0) _hearLate(tally, bench.agreement, settled, late);
+            if (late.signers.length != 0) _hearLate(tally, bench.agreement, bench.separator, settled, late);
             outcome.settlement = _settle(tally);
         }
 
         // Effect: this round
         _begin(tally, bench, attestation.round, votes);
-        tally.book.sealedHash = sealedHash;
-        Hearing memory hearing =
-            Hearing(bench.agreement, bench.active, 0, 0, bench.stopping, bench.targetLoss, bench.targetMetric);
-        _hear(tally, hearing, attestation, votes);
+        bytes memory words = _commonWords(attestation);
+        tally.book.sealedHash = keccak256(words);
+        _hear(tally, hearing, words, votes);
         _store(attestation.runId, tally);
         (outcome.signed, outcome.atTarget) = (hearing.signed, hearing.atTarget);
     }
@@ -84,7 +86,7 @@ abstract contract LocalRows is Adopted {
     /// @inheritdoc ILocalRows
     function addRows(ITraining.Attestation calldata settled, ITraining.Votes calldata late) external {
         Tally memory tally = _load(settled.runId);
-        _hearLate(tally, training.agreementOf(settled.runId), settled, late);
+        _hearLate(tally, training.agreementOf(settled.runId), training.domainSeparator(), settled, late);
         _store(settled.runId, tally);
     }
 
@@ -110,29 +112,29 @@ abstract contract LocalRows is Adopted {
     function _hearLate(
         Tally memory tally,
         bytes32 agreement,
+        bytes32 separator,
         ITraining.Attestation calldata settled,
         ITraining.Votes calldata late
     ) private {
         // Check: of the round that waits, which its run is part of
-        (bytes32 expected, bytes32 got) = (tally.book.sealedHash, _commonHash(settled));
+        bytes memory words = _commonWords(settled);
+        (bytes32 expected, bytes32 got) = (tally.book.sealedHash, keccak256(words));
         if (expected != got) revert LocalRows_NotWaiting(expected, got);
 
         // Effect: of those only who were not heard yet
         // Begins with zeros: there is no target that late rows could reach.
         // slither-disable-next-line uninitialized-local
         Hearing memory hearing;
-        hearing.agreement = agreement;
+        (hearing.runId, hearing.agreement, hearing.separator) = (settled.runId, agreement, separator);
         hearing.listened = tally.book.roster & ~tally.book.heard;
-        _hear(tally, hearing, settled, late);
+        _hear(tally, hearing, words, late);
     }
 
     /// @dev Takes every signature, and of every organization that is listened to its first row.
-    function _hear(
-        Tally memory tally,
-        Hearing memory hearing,
-        ITraining.Attestation calldata attestation,
-        ITraining.Votes calldata votes
-    ) private {
+    /// @param words of what all signed alike; see Messages
+    function _hear(Tally memory tally, Hearing memory hearing, bytes memory words, ITraining.Votes calldata votes)
+        private
+    {
         uint256 signers = votes.signers.length;
         if (votes.signatures.length != signers * SIGNATURE_BYTES) {
             revert ITraining.Training_SignatureCount(signers, votes.signatures.length);
@@ -141,15 +143,13 @@ abstract contract LocalRows is Adopted {
         (address[] memory keys, uint16[] memory parties) =
             consortium.members(hearing.agreement, tally.book.snapshotVersion, votes.signers);
 
-        bytes32 separator = training.domainSeparator();
-        bytes memory words = Messages.words(attestation);
         uint256 least = 0; // that the next signer may be
         for (uint256 i = 0; i < signers; ++i) {
             uint16 signer = votes.signers[i];
             ITraining.Row calldata row = votes.rows[i];
             if (signer < least) revert ITraining.Training_SignersNotAscending(signer);
             least = uint256(signer) + 1;
-            bytes32 digest = MessageHashUtils.toTypedDataHash(separator, Messages.hash(words, row));
+            bytes32 digest = MessageHashUtils.toTypedDataHash(hearing.separator, Messages.hash(words, row));
             address recovered = Wallets.signerAt(digest, votes.signatures, i);
             if (recovered != keys[i]) revert ITraining.Training_WrongSignature(signer, keys[i], recovered);
 
@@ -157,8 +157,8 @@ abstract contract LocalRows is Adopted {
             _note(hearing, parties[i], row);
             if (!_count(tally, parties[i], row)) continue;
             emit RowCounted(
-                attestation.runId,
-                attestation.round,
+                hearing.runId,
+                tally.book.round,
                 parties[i],
                 signer,
                 row.lossBefore,
@@ -212,20 +212,32 @@ abstract contract LocalRows is Adopted {
     }
 
     /// @dev What all signed alike: zeros where rows differ.
-    function _commonHash(ITraining.Attestation calldata attestation) private pure returns (bytes32) {
+    function _commonWords(ITraining.Attestation calldata attestation) private pure returns (bytes memory) {
         if (
             attestation.lossBefore != 0 || attestation.lossAfter != 0 || attestation.metric != 0
                 || attestation.shares.length != 0
         ) revert LocalRows_OwnFields();
-        return Messages.hash(attestation);
+        return Messages.words(attestation);
+    }
+
+    /// @dev Everybody who is counted may be heard.
+    function _hearing(bytes32 runId, Bench memory bench) private pure returns (Hearing memory) {
+        return Hearing(
+            runId,
+            bench.agreement,
+            bench.separator,
+            bench.active,
+            0,
+            0,
+            bench.stopping,
+            bench.targetLoss,
+            bench.targetMetric
+        );
     }
 
     /// @dev Nobody is heard yet; the sums of gains go on. The first row says who is in the roster, and all others have
     /// to agree; in round 0 there is none, and all that are counted are asked.
-    function _begin(Tally memory tally, Bench calldata bench, uint32 round, ITraining.Votes calldata votes)
-        private
-        pure
-    {
+    function _begin(Tally memory tally, Bench memory bench, uint32 round, ITraining.Votes calldata votes) private pure {
         Book memory book_ = tally.book;
         (book_.round, book_.snapshotVersion, book_.heard) = (round, bench.snapshotVersion, 0);
         book_.roster = bench.active;

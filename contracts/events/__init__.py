@@ -111,8 +111,7 @@ def decode(logs: Iterable[Mapping[str, Any]]) -> tuple[Event, ...]:
             continue
         values = known.decode(topics, bytes(log["data"]))
         if "from" in values:  # a keyword in Python
-            meant = values.pop("from")
-            values["sender" if isinstance(meant, str) else "since"] = meant
+            values["sender"] = values.pop("from")
         found.append(
             struct(
                 contract=str(log["address"]),

@@ -53,12 +53,15 @@ interface IClaims {
     /// @return amount [wei] paid
     function claim(Claim calldata claim_, bytes calldata walletSignature) external returns (uint256 amount);
 
-    /// @notice As `claim`, called by the party's wallet itself. It counts up the nonce too: what was signed before is
-    /// void.
+    /// @notice As `claim`, called by the party's wallet itself.
+    /// @dev Effects: as `claim`; it counts up the nonce too, so what was signed before is void. Requirements: the caller
+    /// is the party's present wallet; otherwise as `claim`.
     function claimTo(bytes32[] calldata runIds, uint16 party, address recipient) external returns (uint256 amount);
 
     /// @notice As `claim`, called by the delegated claimer, to the recipient of the delegation.
-    /// @dev The nonce stays, so that a claimer cannot void what the wallet has signed, least of all its own dismissal.
+    /// @dev Effects: as `claim`, but the nonce stays, so that a claimer cannot void what the wallet has signed, least of
+    /// all its own dismissal. Requirements: the caller is the claimer that the party's present wallet has delegated to;
+    /// at least one run, all known and of one agreement; something is due, and payable already.
     function claimFor(bytes32[] calldata runIds, uint16 party) external returns (uint256 amount);
 
     /// @notice Makes somebody the party's claimer, in place of whoever was; anyone may post it.

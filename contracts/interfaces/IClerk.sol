@@ -16,7 +16,8 @@ interface IClerk is IRegistrar, IParticipation, ILocalRows {
     error Clerk_OnlyTraining(address caller);
     error Clerk_Taken(ITraining training);
 
-    /// @notice Makes the caller the Training that is served from now on. Once.
+    /// @notice Makes the caller the Training that is served from now on.
+    /// @dev Effects: only it is heard from now on, for good. Requirements: nobody has called this before.
     function adopt() external;
 
     function training() external view returns (ITraining);

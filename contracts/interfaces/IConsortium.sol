@@ -63,7 +63,7 @@ interface IConsortium {
         uint32 probation; // [s] after an organization's first enrollment before it may claim; zero: none
         uint32 strikeRounds; // [rounds] within which `strikes` strikes are too many
         uint32 quarantineTime; // [s]
-        uint16 minPeers; // [organizations] the least that may seal; zero: more than half of the parties
+        uint16 minPeers; // [organizations] the least that may seal; zero: more than half of the parties not out
         uint8 strikes; // so many lead to quarantine; zero: never
         uint8 mergeRule; // 0 = mean; numbered in docs/protocol.md
         uint8 topology; // 0 = mesh, 1 = star
@@ -166,8 +166,8 @@ interface IConsortium {
     event StateChanged(bytes32 indexed agreement, State state, uint32 version);
     /// @notice The party left, or `removed` was voted. All its nodes are out with it.
     event PartyOut(bytes32 indexed agreement, uint16 indexed party, bool removed, uint32 version);
-    /// @notice `wallet` is the party's from that time on [unix s], which may be now, unless the event comes once more.
-    event WalletChanged(bytes32 indexed agreement, uint16 indexed party, address wallet, uint64 from);
+    /// @notice `wallet` is the party's from `since` on [unix s], which may be now, unless the event comes once more.
+    event WalletChanged(bytes32 indexed agreement, uint16 indexed party, address wallet, uint64 since);
     event NodeEnrolled(
         bytes32 indexed agreement,
         uint16 indexed party,
@@ -246,7 +246,8 @@ interface IConsortium {
     /// terminated, in one more membership change. Requirements: Signed to Suspended; in time; its signature; not out yet.
     function leaveAgreement(Leaving calldata leaving, bytes calldata walletSignature) external;
 
-    /// @notice Does what was decided. Only for the Council; effects and requirements stand in ICouncil.
+    /// @notice Does what was decided. Only for the Council.
+    /// @dev Effects and further Requirements: as ICouncil says for each action.
     /// @param wallet_ the party's next wallet, with `ReplaceWallet`
     /// @param from when it becomes the party's [unix s]
     function carry(bytes32 agreement, ICouncil.Action action, uint16 party, address wallet_, uint40 from) external;
@@ -279,7 +280,8 @@ interface IConsortium {
     function period(bytes32 agreement) external view returns (uint64 notBefore, uint64 notAfter);
     function termsHash(bytes32 agreement) external view returns (bytes32);
     function bylaws(bytes32 agreement) external view returns (Bylaws memory);
-    /// @notice How long stake stays locked after notice: `stallTime` of the terms in force + `disputeTime` [s].
+    /// @notice How long stake stays locked after notice: the longest `stallTime` that any version's terms had (runs keep
+    /// theirs) + `disputeTime` of the bylaws in force [s].
     function unlockDelay(bytes32 agreement) external view returns (uint256);
     function hashTerms(Terms calldata terms) external pure returns (bytes32);
     function trustDomain(bytes32 agreement) external view returns (string memory);

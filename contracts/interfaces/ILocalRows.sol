@@ -33,6 +33,7 @@ interface ILocalRows {
         uint8 stopping;
         uint64 targetLoss; // [1e-9]
         int64 targetMetric; // [1e-9]
+        bytes32 separator; // EIP-712 domain that rows are signed in
     }
 
     /// @dev What a round comes to.
@@ -80,10 +81,11 @@ interface ILocalRows {
     /// @notice Rows can only be added to what was sealed last, and not settled yet.
     error LocalRows_NotWaiting(bytes32 expected, bytes32 got);
 
-    /// @notice Settles the round before, if there is one, and opens the book of this one. Only Training.
-    /// @dev Requirements: see ITraining.sealLocal; whether `signed` is a quorum is left to the caller.
+    /// @notice Settles the round before, if there is one, and opens the book of this one. Only Training, which hands over
+    /// what it was called with itself, and behind it abi.encode(Bench): rows are long, and dear to encode once more.
+    /// @dev Effects: the round before is settled by the rows that are in, `late` included; the book holds this one.
+    /// Requirements: see ITraining.sealLocal; whether `signed` is a quorum is left to the caller.
     function sealRows(
-        Bench calldata bench,
         ITraining.Attestation calldata attestation,
         ITraining.Votes calldata votes,
         ITraining.Attestation calldata settled,
@@ -94,6 +96,7 @@ interface ILocalRows {
     function addRows(ITraining.Attestation calldata settled, ITraining.Votes calldata late) external;
 
     /// @notice Settles the round that waits. Only Training.
+    /// @dev Effects: no round waits any more. Requirements: see ITraining.settle, which says when.
     function settleRows(bytes32 runId) external returns (Settlement memory);
 
     function book(bytes32 runId) external view returns (Book memory);

@@ -22,11 +22,14 @@ interface IParticipation {
     event Pardoned(bytes32 indexed runId, uint16 indexed party, uint256 nonce);
 
     /// @notice Who is counted in a round that opens now. Only Training.
+    /// @dev Effects: whose quarantine is over is counted again. Requirements: none, so that a round can always open.
     /// @param enrolled parties with a node in the snapshot
     /// @param kept parties that are counted even if they are away
     function count(bytes32 runId, bytes32 agreement, uint64 enrolled, uint64 kept) external returns (uint64 active);
 
     /// @notice Strikes for what more than two thirds rejected. Only Training.
+    /// @dev Effects: as said above; none where the terms know no strikes. Requirements: whole entries, ascending
+    /// registrations of the snapshot.
     /// @param round the sealed one, with its snapshot and who is counted in it
     /// @param rejects as in ITraining.Attestation
     function strike(

@@ -84,10 +84,11 @@ interface IPresence {
 
     /// @notice Carries out a suspicion that was not answered in time. Anyone may.
     /// @dev Effects: the party is left out of the rounds that open from now on; the deposit is owed to who posted the
-    /// suspicion.
+    /// suspicion. Requirements: the suspicion is open, and `answerBy` has passed.
     function leaveOut(bytes32 agreement, uint16 party) external;
 
     /// @notice Sends to `recipient` what it is owed from deposits. Anyone may call.
+    /// @dev Effects: nothing is owed to it any more. Requirements: something is; it takes coins.
     function collect(address recipient) external returns (uint256 amount);
 
     function consortium() external view returns (IConsortium);

@@ -19,7 +19,8 @@ interface IRegistrar {
     }
 
     /// @notice Checks a request and enters the run. Only Training.
-    /// @dev See ITraining.createRun; that runs are finished is left to the caller.
+    /// @dev Effects: the name's next generation is taken; its terms and who may be counted are kept. Requirements: see
+    /// ITraining.createRun; that runs are finished is left to the caller.
     function createRun(
         ITraining.RunRequest calldata request,
         IConsortium.Terms calldata terms_,

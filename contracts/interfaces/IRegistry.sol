@@ -44,9 +44,9 @@ interface IRegistry is IAccessManaged {
         external
         returns (uint256 index);
 
-    /// @notice Marks a version as one not to begin with any more, and says why. Nothing else changes: neither the list nor
-    /// what that version's contracts do.
-    /// @dev Requirements: the caller may by `authority()`; not retired before; a reason.
+    /// @notice Marks a version as one not to begin with any more, and says why.
+    /// @dev Effects: `latest()` passes over it. Nothing else changes: neither the list nor what that version's contracts
+    /// do. Requirements: the caller may by `authority()`; not retired before; a reason.
     function retire(uint256 index, string calldata reason) external;
 
     function count() external view returns (uint256);

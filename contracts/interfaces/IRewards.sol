@@ -48,7 +48,8 @@ interface IRewards is IClaims {
     error Rewards_OnProbation(bytes32 runId, uint16 party, uint256 until);
 
     /// @notice Opens the pool of a new run. Only Training.
-    /// @dev Requirements: a sponsor that a refund can be sent to.
+    /// @dev Effects: an empty pool, and an empty account for every party there is. Requirements: a sponsor that a refund
+    /// can be sent to.
     /// @param atEnd whether organizations are paid only once the pool is closed.
     /// @param probation [s] that an organization which joins the agreement after the run was created waits from then
     /// until it is paid. It is measured and credited like everybody else meanwhile.
@@ -56,7 +57,8 @@ interface IRewards is IClaims {
 
     /// @notice Adds to a run's pool what the token really moved. Anyone may fund; the sponsor of the terms gets the rest
     /// back.
-    /// @dev Requirements: a pool that is not closed; something arrives.
+    /// @dev Effects: the pool grows; more of it may have vested at once. Requirements: a pool that is not closed; the
+    /// caller has allowed it; something arrives, and the pool stays below 2^120.
     function fund(bytes32 runId, uint256 amount) external returns (uint256 received);
 
     /// @notice As `fund`, by a signed allowance; one that somebody else has posted already will do.
@@ -80,9 +82,11 @@ interface IRewards is IClaims {
         returns (uint256 credited);
 
     /// @notice No more vesting; the rest may be refunded. Only Training.
+    /// @dev Effects: closed, for good. Requirements: none, so that a run can always end.
     function close(bytes32 runId) external;
 
-    /// @notice Sends what was never credited to the sponsor, once the pool is closed. Anyone may call.
+    /// @notice Sends what was never credited to the sponsor. Anyone may call.
+    /// @dev Effects: it is returned; what was credited stays. Requirements: the pool is closed, and something is left.
     function refund(bytes32 runId) external returns (uint256 amount);
 
     function training() external view returns (address);

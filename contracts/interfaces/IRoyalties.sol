@@ -45,7 +45,8 @@ interface IRoyalties is IClaims {
     error Royalties_WrongNonce(uint256 expected, uint256 got);
 
     /// @notice Sets the price by vote; anyone may post it, at any time of the run.
-    /// @dev Requirements: in time; the nonce; carried by the agreement's organizations, as Council counts them.
+    /// @dev Effects: later licenses cost this. Requirements: in time; the nonce; carried by the agreement's
+    /// organizations, as Council counts them.
     function setPrice(Pricing calldata pricing, uint16[] calldata voters, bytes[] calldata signatures) external;
 
     /// @notice Buys one license of the run's final model for `licensee`, at the price of the moment.
@@ -66,7 +67,8 @@ interface IRoyalties is IClaims {
     ) external returns (uint64 number);
 
     /// @notice Pays any amount to those who made the model: a stream of small payments, one by one. Buys no license.
-    /// @dev Requirements: a finished run; something arrives.
+    /// @dev Effects: the run has received what the token really moved. Requirements: a finished run; the caller has
+    /// allowed it; something arrives.
     function pay(bytes32 runId, uint256 amount) external returns (uint256 received);
 
     /// @notice As `pay`, by a signed allowance; one that somebody else has posted already will do.

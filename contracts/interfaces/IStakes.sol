@@ -137,7 +137,8 @@ interface IStakes {
     /// node, left, or the agreement is suspended or over); a recipient that can receive.
     function unlock(Unlocking calldata unlocking, bytes calldata walletSignature) external;
 
-    /// @notice Sends what is leaving to its recipient, after `leavesAt`. Anyone may call.
+    /// @notice Sends what is leaving to its recipient. Anyone may call.
+    /// @dev Effects: nothing is leaving any more. Requirements: something is, and `leavesAt` has passed.
     function withdraw(bytes32 agreement, uint16 party) external returns (uint256 amount);
 
     /// @notice Proves that a node signed two different updates for the same run, round and `prev`. Anyone may.
@@ -178,16 +179,18 @@ interface IStakes {
     ) external returns (uint256 penalty);
 
     /// @notice Sends to `recipient` what it is owed from penalties. Anyone may call.
+    /// @dev Effects: nothing is owed to it any more. Requirements: something is; the token lets it have it.
     function collect(address recipient) external returns (uint256 amount);
 
     /// @notice Compares every party's stake with the agreement's minimum. Anyone may call; needed only after an
     /// amendment changed the minimum, which otherwise shows at each party's next deposit, unlocking or penalty.
+    /// @dev Effects: `staked` is as the minimum of now says; without one, everybody. Requirements: a known agreement.
     function recount(bytes32 agreement) external returns (uint64 counted);
 
     function token() external view returns (IERC20);
     function consortium() external view returns (IConsortium);
-    /// @notice Bit p: party p has the minimum stake, not counting what is under notice. Empty where the agreement asks
-    /// for none.
+    /// @notice Bit p: party p has the minimum stake, not counting what is under notice. Asked only by runs that were
+    /// created under a minimum; where an amendment has dropped it since, `recount` counts every party.
     function staked(bytes32 agreement) external view returns (uint64);
     function stake(bytes32 agreement, uint16 party) external view returns (Stake memory);
     /// @notice [wei] from penalties, to be collected.

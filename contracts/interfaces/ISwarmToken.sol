@@ -13,8 +13,8 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 /// says so), not in one named after the token.
 interface ISwarmToken is IERC20, IERC20Permit, IAccessManaged {
     /// @notice Creates tokens.
-    /// @dev Requirements: the caller may mint by `authority()` (without a role set for it: its administrator), and has
-    /// announced this very call there if its role has a delay; the supply stays within the cap.
+    /// @dev Effects: the supply grows. Requirements: the caller may mint by `authority()` (without a role set for it: its
+    /// administrator), and has announced this very call there if its role has a delay; the supply stays within the cap.
     function mint(address to, uint256 amount) external;
 
     /// @notice [wei] that can ever exist.

@@ -234,7 +234,8 @@ interface ITraining {
     ) external;
 
     /// @notice Adds rows to the round that was sealed last, until it is settled. Anyone may post.
-    /// @dev Requirements: `local`; as for `late` of `sealLocal`.
+    /// @dev Effects: the first row of each organization of the roster that was not heard yet counts in that round.
+    /// Requirements: `local`; as for `late` of `sealLocal`.
     function addRows(Attestation calldata settled, Votes calldata late) external;
 
     /// @notice Settles the last round of a run under `local` that has ended.
@@ -250,7 +251,8 @@ interface ITraining {
 
     /// @notice Ends a run whose agreement is over: terminated, or past `notAfter`. What is accrued stays claimable, the
     /// rest returns to the sponsor.
-    /// @dev Effects: Finished; Settling where under `local` a sealed round is not settled yet.
+    /// @dev Effects: Finished; Settling where under `local` a sealed round is not settled yet. Requirements: open run,
+    /// agreement over.
     function close(bytes32 runId) external;
 
     /// @notice Ends a quarantine by vote.
@@ -270,8 +272,8 @@ interface ITraining {
     function runNamed(bytes32 agreement, string calldata name) external view returns (bytes32 runId);
     /// @notice Any generation; zero if there is none.
     function runOf(bytes32 agreement, string calldata name, uint32 generation) external view returns (bytes32 runId);
-    /// @notice max(minPeers, floor(A / 2) + 1) organizations, where A are counted in the open round; for a minPeers of
-    /// zero, more than half of the parties that the agreement had when the run was created.
+    /// @notice max(minPeers, floor(A / 2) + 1) organizations, where A are counted in the open round; a minPeers
+    /// of zero stands for floor(P / 2) + 1, where P parties of the agreement were not out when the run was created.
     function quorum(bytes32 runId) external view returns (uint256 organizations);
     function attestationDigest(Attestation calldata attestation) external view returns (bytes32);
     /// @notice Of everything that is signed for this contract.

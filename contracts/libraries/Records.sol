@@ -37,7 +37,7 @@ struct Record {
     uint32 version;
     uint32 amending; // the latest version that a party has signed without the others
     uint40 amendingUntil; // [unix s] when it would be over
-    uint32 stallTime; // [s] by the terms in force
+    uint32 stallTime; // [s] the longest of all versions, as older runs keep theirs
     uint16 registrations;
     bytes32 termsHash;
     bytes32 amendment; // hash of the version in force; zero for the first

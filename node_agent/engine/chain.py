@@ -7,9 +7,11 @@ message about a later round, or word of a seal, is a hint. Without hints it look
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts import Contracts
 from contracts.clerk import Book
@@ -23,6 +25,7 @@ from contracts.training import Run, State
 from contracts.votes import NO_VOTES, votes_of
 from node_agent.engine.book import Tally
 from node_agent.engine.context import METERING_LOCAL, RoundContext
+from node_agent.journal import Journal
 from node_agent.peers.protocol import Peer
 
 log = logging.getLogger(__name__)
@@ -98,9 +101,15 @@ class RunChain:
     """One run on the chain, read by any node and posted to with the node key."""
 
     def __init__(
-        self, contracts: Contracts, run_id: bytes, signer: Signer, directory: Members
+        self,
+        contracts: Contracts,
+        run_id: bytes,
+        signer: Signer,
+        directory: Members,
+        journal: Journal,
     ) -> None:
         self.contracts = contracts
+        self._journal = journal
         self.run_id = run_id
         self._directory = directory
         self._signer = signer
@@ -165,9 +174,19 @@ class RunChain:
         return self._members[key]
 
     async def _load_parties(self, agreement: bytes) -> None:
-        if not self._parties:
-            listed = await self.contracts.consortium.parties(agreement)
-            self._parties = [(party.organization, party.weight) for party in listed]
+        """Names and weights by party; what a party weighed when this node first saw it, it weighs.
+
+        An amendment changes weights for the runs to come. Nodes that read them anew in the middle
+        of one, after a restart, would merge other bytes than those that did not.
+        """
+        listed = await self.contracts.consortium.parties(agreement)
+        name = f"parties {self.run_id.hex()}"
+        known: list[list[Any]] = json.loads(self._journal.fact(name) or "[]")
+        now = [[party.organization, party.weight] for party in listed]
+        if len(now) > len(known):
+            known += now[len(known) :]
+            self._journal.keep(name, json.dumps(known))
+        self._parties = [(organization, weight) for organization, weight in known]
 
     async def moved_on(self, context: RoundContext) -> None:
         """Return when the chain is no longer at this round (and ``prev``)."""

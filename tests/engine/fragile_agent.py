@@ -82,7 +82,7 @@ if __name__ == "__main__":
     Book.add = witnessed_add  # type: ignore[method-assign]
     after(Round, "_inspect", lambda *_: "written")
     after(Journal, "sign_once", lambda _self, _prev, kind, *_: f"{kind} journaled")
-    after(exchange, "merge", lambda *_: "merging")
+    after(exchange, "merge", lambda *_, **__: "merging")
     after_awaited(Node, "_send", lambda _self, _peer, envelope: f"{envelope.kind} sent")
     after_awaited(Node, "hand_over", lambda *_: "handed over")
     after_awaited(RunChain, "post_seal", lambda *_: "posted")

@@ -13,7 +13,7 @@ from scripts.local_swarm import LocalSwarm
 from tests.engine.fragile_agent import FIRST_ROUND, STEPS
 from tests.engine.swarms import Start, launch, reaches, seals
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 FRAGILE = [sys.executable, "-m", "tests.engine.fragile_agent"]
 
 

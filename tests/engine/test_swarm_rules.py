@@ -21,7 +21,7 @@ from tests.engine.swarms import (
     train,
 )
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
 
 def stored(swarm: LocalSwarm, site: Site, root: str) -> Path:

@@ -109,6 +109,13 @@ contract AmendmentsTest is Amended {
         so(training.run(later).state == ITraining.State.Finished);
     }
 
+    function test_stakeStaysLockedAsLongAsTheRunsOfEarlierVersionsNeed() public {
+        IConsortium.Agreement memory shorter = next();
+        (shorter.terms.stallTime, shorter.bylaws.disputeTime) = (31, 1 days);
+        amend(shorter);
+        same(consortium.unlockDelay(id), 600 + 1 days);
+    }
+
     function test_upToSixtyFourParties() public {
         IConsortium.Agreement memory many = draft(63);
         bytes32 large = activate(many);

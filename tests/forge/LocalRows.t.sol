@@ -294,6 +294,20 @@ contract LocalRowsTest is FiveOrganizations {
         training.sealLocal(attested, all, before, nobody());
     }
 
+    /// @dev By whom a seal is judged, and when it is at the target, comes behind the call that the clerk gets.
+    function test_whatAPosterPutsBehindTheCallIsNotLookedAt() public {
+        ITraining.Attestation memory attested = common(runId);
+        ITraining.Votes memory all = votes(attested, first(3), three(bipsOf(0, 1, 2, 3, 4)));
+        bytes memory call = abi.encodeCall(ITraining.sealLocal, (attested, all, lastSealed(runId), nobody()));
+        bytes32 separator = training.domainSeparator();
+        bytes memory invented = abi.encode(ILocalRows.Bench(id, 5, 1, 0, type(uint64).max, 0, separator));
+        (bool done,) = address(training).call(bytes.concat(call, invented));
+        so(done);
+        ITraining.Run memory run = training.run(runId);
+        so(run.state == ITraining.State.Open && run.round == 2);
+        same(book(runId).roster, 31);
+    }
+
     function test_theBooksAreTrainingsAlone() public {
         IClerk clerk = training.clerk();
         bytes memory reason = abi.encodeWithSelector(IClerk.Clerk_OnlyTraining.selector, address(this));
@@ -301,7 +315,7 @@ contract LocalRowsTest is FiveOrganizations {
         clerk.settleRows(runId);
         ITraining.Attestation memory attested = common(runId);
         expect(reason);
-        clerk.sealRows(ILocalRows.Bench(id, 0, 0, 0, 0, 0), attested, nobody(), attested, nobody());
+        clerk.sealRows(attested, nobody(), attested, nobody());
         expect(reason);
         clerk.count(runId, id, 1, 0);
         expect(reason);

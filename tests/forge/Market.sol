@@ -8,11 +8,13 @@ import {IRewards} from "../../contracts/interfaces/IRewards.sol";
 import {IRoyalties} from "../../contracts/interfaces/IRoyalties.sol";
 import {IStakes} from "../../contracts/interfaces/IStakes.sol";
 import {ITraining} from "../../contracts/interfaces/ITraining.sol";
-import {Learning} from "./market/Learning.sol";
+import {Taskrunner} from "../../contracts/Taskrunner.sol";
+import {Registry} from "../../contracts/Registry.sol";
+import {Publishing} from "./market/Publishing.sol";
 
 /// @dev Everything that anybody may do to the contracts, in any order (see the folder market), and the way out of it: an
 /// agreement that is over is emptied, to the last wei, and another one takes its seat.
-contract Market is Learning {
+contract Market is Publishing {
     uint256 public sunk; // [wei] of royalties that rounding keeps, of agreements that were emptied
     uint256 public coins; // [wei of the chain's coin] still in suspicions under them
 
@@ -24,63 +26,92 @@ contract Market is Learning {
         IPresence presence;
         ITraining training;
         IConsortium consortium;
+        Taskrunner taskrunner;
+        Registry registry;
     }
 
     function parts() external view returns (Parts memory) {
-        return Parts(token, rewards, stakes, royalties, presence, training, consortium);
+        return Parts(token, rewards, stakes, royalties, presence, training, consortium, taskrunner, registry);
     }
 
     function runCount(uint256 seat) external view returns (uint256) {
         return runsOf[agreements[seat]].length;
     }
 
+    function runnerCount(uint256 seat) external view returns (uint256) {
+        return runnersOf[agreements[seat]].length;
+    }
+
+    function versionCount() external view returns (uint256) {
+        return published.length;
+    }
+
     function runAt(uint256 seat, uint256 index) external view returns (bytes32) {
         return runsOf[agreements[seat]][index];
     }
 
+    /// @dev What brings things forward comes more often than the rest.
     function actions() external pure returns (bytes4[] memory calls) {
-        calls = new bytes4[](48);
-        calls[0] = this.timePasses.selector;
-        calls[1] = this.timePasses.selector;
-        calls[2] = this.aPartyEnrollsANode.selector;
-        calls[3] = this.aPartyRetiresItsNode.selector;
-        calls[4] = this.aPartyLeaves.selector;
-        calls[5] = this.organizationsDecide.selector;
-        calls[6] = this.organizationsDecide.selector;
-        calls[7] = this.organizationsReplaceAWallet.selector;
-        calls[8] = this.aPartyMovesItsWallet.selector;
-        calls[9] = this.aWalletThatIsNotLostVetoes.selector;
-        calls[10] = this.somebodyStartsARun.selector;
-        // More often than the rest: they are what brings a run forward.
-        for (uint256 i = 11; i < 17; ++i) {
-            calls[i] = this.membersSeal.selector;
-            calls[i + 6] = this.membersSealLocally.selector;
+        calls = new bytes4[](74);
+        uint256 next = 0;
+        next = _put(calls, next, this.timePasses.selector, 2);
+        next = _put(calls, next, this.aPartyEnrollsANode.selector, 1);
+        next = _put(calls, next, this.aPartyRetiresItsNode.selector, 1);
+        next = _put(calls, next, this.aPartyLeaves.selector, 1);
+        next = _put(calls, next, this.organizationsDecide.selector, 2);
+        next = _put(calls, next, this.organizationsReplaceAWallet.selector, 1);
+        next = _put(calls, next, this.aPartyMovesItsWallet.selector, 1);
+        next = _put(calls, next, this.aWalletThatIsNotLostVetoes.selector, 1);
+        next = _put(calls, next, this.organizationsAmend.selector, 1);
+        next = _put(calls, next, this.partiesSignAnAmendment.selector, 2);
+        next = _put(calls, next, this.somebodyStartsARun.selector, 2);
+        next = _put(calls, next, this.membersSeal.selector, 6);
+        next = _put(calls, next, this.membersSealLocally.selector, 6);
+        next = _put(calls, next, this.somebodySealsAgain.selector, 1);
+        next = _put(calls, next, this.somebodyAddsARow.selector, 1);
+        next = _put(calls, next, this.aLateRowIsCompared.selector, 2);
+        next = _put(calls, next, this.somebodySettles.selector, 1);
+        next = _put(calls, next, this.somebodyReopens.selector, 1);
+        next = _put(calls, next, this.somebodyCloses.selector, 1);
+        next = _put(calls, next, this.organizationsPardon.selector, 1);
+        next = _put(calls, next, this.sponsorFunds.selector, 1);
+        next = _put(calls, next, this.somebodyPostsAClaim.selector, 2);
+        next = _put(calls, next, this.aWalletClaims.selector, 1);
+        next = _put(calls, next, this.aWalletDelegates.selector, 1);
+        next = _put(calls, next, this.aClerkClaims.selector, 1);
+        next = _put(calls, next, this.somebodyRefunds.selector, 1);
+        next = _put(calls, next, this.organizationsVoteForAPrice.selector, 1);
+        next = _put(calls, next, this.somebodyBuys.selector, 1);
+        next = _put(calls, next, this.somebodyPays.selector, 1);
+        next = _put(calls, next, this.somebodyDeposits.selector, 1);
+        next = _put(calls, next, this.aPartyGivesNotice.selector, 1);
+        next = _put(calls, next, this.somebodyWithdraws.selector, 1);
+        next = _put(calls, next, this.contradictions.selector, 1);
+        next = _put(calls, next, this.presences.selector, 2);
+        next = _put(calls, next, this.somebodyTakesAnEmptySeat.selector, 1);
+        next = _put(calls, next, this.aPartyWritesATask.selector, 4);
+        next = _put(calls, next, this.aPartyMakesATaskrunner.selector, 1);
+        next = _put(calls, next, this.anAgentComesOrGoes.selector, 3);
+        next = _put(calls, next, this.aPartyAssignsATask.selector, 4);
+        next = _put(calls, next, this.anAgentReports.selector, 6);
+        next = _put(calls, next, this.aPartyFreesATaskrunner.selector, 2);
+        next = _put(calls, next, this.somebodyEndsWhatIsLate.selector, 1);
+        next = _put(calls, next, this.versionsComeAndGo.selector, 1);
+        assert(next == calls.length);
+    }
+
+    function _put(bytes4[] memory calls, uint256 next, bytes4 selector, uint256 times) private pure returns (uint256) {
+        for (uint256 i = 0; i < times; ++i) {
+            calls[next++] = selector;
         }
-        calls[23] = this.somebodySealsAgain.selector;
-        calls[24] = this.somebodyAddsARow.selector;
-        calls[25] = this.aLateRowIsCompared.selector;
-        calls[26] = this.somebodySettles.selector;
-        calls[27] = this.somebodyReopens.selector;
-        calls[28] = this.somebodyCloses.selector;
-        calls[29] = this.organizationsPardon.selector;
-        calls[30] = this.sponsorFunds.selector;
-        calls[31] = this.somebodyPostsAClaim.selector;
-        calls[32] = this.aWalletClaims.selector;
-        calls[33] = this.aWalletDelegates.selector;
-        calls[34] = this.aClerkClaims.selector;
-        calls[35] = this.somebodyRefunds.selector;
-        calls[36] = this.organizationsVoteForAPrice.selector;
-        calls[37] = this.somebodyBuys.selector;
-        calls[38] = this.somebodyPays.selector;
-        calls[39] = this.somebodyDeposits.selector;
-        calls[40] = this.aPartyGivesNotice.selector;
-        calls[41] = this.somebodyWithdraws.selector;
-        calls[42] = this.contradictions.selector;
-        calls[43] = this.presences.selector;
-        calls[44] = this.presences.selector;
-        calls[45] = this.somebodyTakesAnEmptySeat.selector;
-        calls[46] = this.aLateRowIsCompared.selector;
-        calls[47] = this.somebodyStartsARun.selector;
+        return next;
+    }
+
+    function versionsComeAndGo(uint256 seed) external {
+        uint256 kind = seed % 4;
+        if (kind == 0) this.somebodyPublishes(seed);
+        else if (kind == 1) this.somebodyRetiresAVersion(seed);
+        else this.somebodyPostsAMessageAgain(seed);
     }
 
     function contradictions(uint256 seed) external {
@@ -115,12 +146,14 @@ contract Market is Learning {
         if (consortium.state(agreement) != IConsortium.State.Terminated && vm.getBlockTimestamp() <= notAfter) {
             vm.warp(uint256(notAfter) + 1);
         }
+        _assignmentsEnd(agreement);
         _runEnds(seat);
         bytes32[] memory all = runsOf[agreement];
         for (uint256 i = 0; i < all.length; ++i) {
             _poolEmpties(all[i]);
         }
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        uint16 parties_ = consortium.partyCount(agreement);
+        for (uint16 p = 0; p < parties_; ++p) {
             _stakeLeaves(agreement, p);
             coins += presence.suspicion(agreement, p).deposit;
         }
@@ -137,7 +170,8 @@ contract Market is Learning {
         }
         ITraining.Run memory run = training.run(runId);
         if (run.state == ITraining.State.Settling) {
-            if (vm.getBlockTimestamp() < run.openedAt + 600) vm.warp(run.openedAt + 600);
+            uint256 until = uint256(run.openedAt) + deals[runId].stallTime;
+            if (vm.getBlockTimestamp() < until) vm.warp(until);
             _settle(seat);
         }
         if (training.run(runId).state != ITraining.State.Finished) broken = "a run has no exit";
@@ -150,7 +184,8 @@ contract Market is Learning {
         // Probation is over before anybody's patience.
         vm.warp(vm.getBlockTimestamp() + 1 hours);
         bytes32 agreement = rewards.pool(runId).agreement;
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        uint16 parties_ = consortium.partyCount(agreement);
+        for (uint16 p = 0; p < parties_; ++p) {
             address wallet = vm.addr(walletOf(agreement, p));
             vm.prank(wallet);
             try rewards.claimTo(only(runId), p, BANK) {} catch {}
@@ -160,7 +195,7 @@ contract Market is Learning {
         IRewards.Pool memory pool = rewards.pool(runId);
         if (pool.claimed + pool.refunded != pool.funded) broken = "a pool could not be emptied";
         IRoyalties.Sale memory sale = royalties.sale(runId);
-        if (sale.received - sale.claimed >= PARTIES) broken = "royalties could not be claimed";
+        if (sale.received - sale.claimed >= MOST_PARTIES) broken = "royalties could not be claimed";
         sunk += sale.received - sale.claimed;
     }
 

@@ -2,10 +2,10 @@
 pragma solidity 0.8.37;
 
 import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
-import {Presence} from "../../contracts/Presence.sol";
 import {IConsortium} from "../../contracts/interfaces/IConsortium.sol";
 import {IPresence} from "../../contracts/interfaces/IPresence.sol";
-import {Changeable, Vaults} from "./Vaults.sol";
+import {Messages} from "../../contracts/libraries/Messages.sol";
+import {Vaults} from "./Vaults.sol";
 import {ContractWallet} from "./Voting.sol";
 
 /// @dev Tries to collect once more while it is being paid.
@@ -261,16 +261,10 @@ contract PresenceTest is Vaults {
     }
 
     function test_whoLeftTheAgreementSuspectsNobody() public {
-        Changeable people = new Changeable();
-        people.setBylaws(bylaws());
-        people.setWallet(0, vm.addr(WALLET));
-        people.setActive(6); // all but party 0, whose node is still listed
-        presence = new Presence(IConsortium(address(people)));
-        refuse(suspicion(id, 1, 0), WALLET, abi.encodeWithSelector(IPresence.Presence_NotAMember.selector, 0));
-        people.setActive(7);
-        nodeKey[id][0] = WALLET;
-        suspect(suspicion(id, 1, 0), deposit_);
-        so(presence.suspicion(id, 1).open);
+        IConsortium.Leaving memory wanted = IConsortium.Leaving(id, 0, soon());
+        bytes32 digest = digestOf(address(consortium), this.hashLeaving(wanted));
+        consortium.leaveAgreement(wanted, sign(WALLET, digest));
+        refuse(suspicion(id, 1, 0), nodeKey[id][0], abi.encodeWithSelector(IPresence.Presence_NotAMember.selector, 0));
     }
 
     // Signs of life
@@ -379,5 +373,9 @@ contract PresenceTest is Vaults {
         so(greedy.refused());
         same(address(greedy).balance, deposit_);
         same(address(presence).balance, deposit_);
+    }
+
+    function hashLeaving(IConsortium.Leaving calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
     }
 }

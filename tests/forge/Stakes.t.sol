@@ -332,8 +332,15 @@ contract AmendedStakesTest is Vaults {
         same(stakes.staked(AGREEMENT), 2);
         ask(99);
         same(stakes.recount(AGREEMENT), 7);
+    }
+
+    function test_whereTheMinimumIsDroppedRunsThatAskedForOneCountEverybody() public {
         ask(0);
-        same(stakes.recount(AGREEMENT), 0);
+        same(stakes.staked(AGREEMENT), 3);
+        stakes.deposit(AGREEMENT, 2, 1);
+        unlock(unlocking(AGREEMENT, 0, 100, address(0xBA27)), WALLET);
+        same(stakes.staked(AGREEMENT), 3);
+        same(stakes.recount(AGREEMENT), 7);
     }
 
     function test_whoMovesItsStakeIsJudgedByTheMinimumOfThatTime() public {

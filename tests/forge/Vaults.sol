@@ -301,11 +301,6 @@ contract Changeable {
         return IConsortium.Snapshot(1, _active, 0);
     }
 
-    /// @dev Registration r is party r's, with the key of its wallet.
-    function member(bytes32, uint16 registration) external view returns (address, uint16, uint32, uint32) {
-        return (_wallets[registration], registration, 1, 0);
-    }
-
     function partyCount(bytes32) external pure returns (uint16) {
         return PARTIES;
     }

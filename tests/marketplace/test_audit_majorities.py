@@ -20,6 +20,8 @@ from node_agent.parameters.format import ParameterFile, write
 from tests.chain.conftest import block_time_s, chain, contracts, embedded, treasury
 from tests.marketplace.paper_run import START_E9, PaperRun
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["block_time_s", "chain", "contracts", "embedded", "treasury"]
 
 Found = Callable[..., Awaitable[PaperRun]]

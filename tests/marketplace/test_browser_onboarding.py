@@ -18,7 +18,10 @@ from tests.marketplace.nodes import Node
 from tests.marketplace.test_negotiation import ANSWERS
 from tests.marketplace.world import World
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
 
 
 def kept(page: Page, name: str) -> None:

@@ -12,6 +12,8 @@ from contracts.messages import pack_rejects
 from marketplace import errors
 from tests.marketplace.world import CLINICS, Federation, eventually
 
+pytestmark = pytest.mark.slow
+
 NAMES = tuple(CLINICS)
 
 

@@ -31,7 +31,7 @@ from tests.marketplace.world import draft
 NAMES = ("hospital-a", "hospital-b", "clinic-c", "clinic-d")
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -23,6 +23,8 @@ from tests.marketplace.conftest import serving
 from tests.marketplace.processes import free_port, run
 from tests.marketplace.world import CLINICS, Federation, World, eventually
 
+pytestmark = pytest.mark.slow
+
 RETRIES = 1_000
 AT_ONCE = 100
 

@@ -19,6 +19,8 @@ from tests.marketplace.processes import Process, free_port, run
 from tests.marketplace.test_crash import pool, rpc
 from tests.marketplace.world import CLINICS, Federation, World, eventually
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Pair:

@@ -126,7 +126,7 @@ def test_without_settings_the_hint_says_where_they_come_from(
 
 async def test_a_running_agent_is_healthy(agent: list[bytes], config: Path) -> None:
     assert await asyncio.to_thread(call, ["healthcheck", "--config", str(config)]) == 0
-    assert agent == [b'{"op":"status"}\n']
+    assert [json.loads(line) for line in agent] == [{"op": "status"}]
 
 
 def test_no_agent_is_not_healthy(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,30 +4,34 @@ pragma solidity 0.8.37;
 import {IPresence} from "../../../contracts/interfaces/IPresence.sol";
 import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
 import {ITraining} from "../../../contracts/interfaces/ITraining.sol";
-import {Membership} from "./Membership.sol";
+import {Amending} from "./Amending.sol";
 
 /// @dev Stakes, what is lost of them, and who is said to be absent.
-abstract contract Bonds is Membership {
+abstract contract Bonds is Amending {
     function somebodyDeposits(uint256 seed) external dice(seed) {
-        deposit(anyAgreement(), anyParty(), 1 + roll(3 * MIN_STAKE));
+        bytes32 agreement = anyAgreement();
+        deposit(agreement, anyParty(agreement), 1 + roll(3 * MIN_STAKE));
         did[Deed.Deposited] += 1;
     }
 
     function aPartyGivesNotice(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         uint128 locked = stakes.stake(agreement, party).locked;
         IStakes.Unlocking memory wanted = unlocking(agreement, party, uint128(roll(uint256(locked) + 2)), BANK);
         bytes memory signature = sign(walletOf(agreement, party), digestOf(address(stakes), this.hashUnlocking(wanted)));
         try stakes.unlock(wanted, signature) {
             did[Deed.Unlocked] += 1;
             if (wanted.amount > locked) broken = "more under notice than there was";
+            if (stakes.stake(agreement, party).leavesAt < _outlasting(agreement)) {
+                broken = "stake leaves before the longest round and the dispute are over";
+            }
         } catch {}
     }
 
     function somebodyWithdraws(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         IStakes.Stake memory stake = stakes.stake(agreement, party);
         try stakes.withdraw(agreement, party) returns (uint256 amount) {
             did[Deed.Withdrawn] += 1;
@@ -90,7 +94,7 @@ abstract contract Bonds is Membership {
     function aMemberSuspects(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
         uint16 by = uint16(roll(registrations[agreement]));
-        IPresence.Suspicion memory raised = suspicion(agreement, anyParty(), by);
+        IPresence.Suspicion memory raised = suspicion(agreement, anyParty(agreement), by);
         bytes memory signature = sign(nodeKey[agreement][by], digestOf(address(presence), this.hashSuspicion(raised)));
         uint256 value = presence.ANSWER_GAS() * 1 gwei + roll(1 ether);
         try presence.suspect{value: value}(raised, signature) {
@@ -101,7 +105,7 @@ abstract contract Bonds is Membership {
 
     function somebodyAnswers(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        uint16 by = uint16(roll(registrations[agreement]));
+        uint16 by = _missed(agreement);
         uint16 party = partyOf(agreement, by);
         bool byWallet = roll(2) == 0;
         IPresence.Alive memory said = answer(agreement, party, by);
@@ -114,9 +118,20 @@ abstract contract Bonds is Membership {
         } catch {}
     }
 
+    /// @dev A registration of somebody who is suspected or left out, if there is one, and mostly a present one.
+    function _missed(bytes32 agreement) private returns (uint16) {
+        uint16[] memory there = nodesIn(agreement, latest(agreement).version, ALL_PARTIES);
+        for (uint256 i = 0; i < there.length && roll(8) != 0; ++i) {
+            uint16 party = partyOf(agreement, there[i]);
+            bool away = presence.away(agreement) >> party & 1 == 1;
+            if (away || presence.suspicion(agreement, party).open) return there[i];
+        }
+        return uint16(roll(registrations[agreement]));
+    }
+
     function somebodyLeavesOut(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        for (uint16 p = 0; p < MOST_PARTIES; ++p) {
             uint256 answerBy = presence.suspicion(agreement, p).answerBy;
             try presence.leaveOut(agreement, p) {
                 did[Deed.LeftOut] += 1;
@@ -129,6 +144,16 @@ abstract contract Bonds is Membership {
         try presence.collect(roll(2) == 0 ? FINDER : address(this)) {
             did[Deed.CoinsCollected] += 1;
         } catch {}
+    }
+
+    /// @dev Until then evidence about any round that is open now may come [unix s].
+    function _outlasting(bytes32 agreement) private view returns (uint256) {
+        uint256 longest;
+        for (uint256 i = 0; i < runsOf[agreement].length; ++i) {
+            uint32 stallTime = deals[runsOf[agreement][i]].stallTime;
+            if (stallTime > longest) longest = stallTime;
+        }
+        return vm.getBlockTimestamp() + longest + consortium.bylaws(agreement).disputeTime;
     }
 
     function _suspect() private returns (bytes32 runId, uint16 signer) {

@@ -26,7 +26,6 @@ abstract contract Learning is Purse {
         bytes32 agreement = agreements[seat];
         if (!consortium.inForce(agreement) || runsOf[agreement].length == MAX_RUNS) return;
         if (training.run(runs[seat]).state != ITraining.State.Finished) return;
-        if (consortium.out(agreement) == (1 << PARTIES) - 1) return;
         _create(seat);
     }
 
@@ -57,7 +56,7 @@ abstract contract Learning is Purse {
         } else if (shares.length != 0) {
             tally.paid += 1;
             if (loss < tally.best) tally.best = uint64(loss);
-            _vest(runId, seat);
+            _vest(runId);
         }
         run = training.run(runId);
         if (run.quarantined & ~quarantined != 0) did[Deed.Quarantined] += 1;
@@ -81,7 +80,7 @@ abstract contract Learning is Purse {
         (uint16 party, uint16 signer, bool found) = _unheard(runId, seat);
         if (!found) return;
         bool greedy = roll(4) == 0;
-        bytes memory shares = _opinion(book(runId).roster, greedy ? PARTIES : party);
+        bytes memory shares = _opinion(book(runId).roster, greedy ? MOST_PARTIES : party);
         if (!_addRow(runId, signer, shares, TARGET + 1)) return;
         did[Deed.RowsAdded] += 1;
         // Rows of round 0 list nobody.
@@ -101,12 +100,8 @@ abstract contract Learning is Purse {
         (uint16 party, uint16 signer, bool found) = _unheard(runId, seat);
         if (!found || book(runId).round == 0) return;
         bytes memory full = _opinion(book(runId).roster, party);
-        uint256 before = vm.snapshotState();
-        (bool ofEmpty, uint256 empty) = _wouldGet(seat, party, signer, _blank(book(runId).roster));
-        vm.revertToState(before);
-        before = vm.snapshotState();
-        (bool ofFull, uint256 got) = _wouldGet(seat, party, signer, full);
-        vm.revertToState(before);
+        (bool ofEmpty, uint256 empty) = _tried(seat, party, signer, _blank(book(runId).roster));
+        (bool ofFull, uint256 got) = _tried(seat, party, signer, full);
         if (!ofEmpty || !ofFull) return;
         did[Deed.LateRowCompared] += 1;
         if (empty != got) broken = "an organization's own row changed its share";
@@ -137,10 +132,14 @@ abstract contract Learning is Purse {
     }
 
     function organizationsPardon(uint256 seed) external dice(seed) {
-        bytes32 runId = runs[roll(SEATS)];
+        uint256 seat = roll(SEATS);
+        for (uint256 i = 1; i < SEATS && training.run(runs[seat]).quarantined == 0; ++i) {
+            seat = (seat + 1) % SEATS;
+        }
+        bytes32 runId = runs[seat];
         bytes32 agreement = training.agreementOf(runId);
         uint64 quarantined = training.run(runId).quarantined;
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        for (uint16 p = 0; p < MOST_PARTIES; ++p) {
             if (quarantined >> p & 1 == 0) continue;
             ITraining.Pardon memory wanted = ITraining.Pardon(runId, p, soon(), training.clerk().pardonNonce(runId));
             bool tooFew = roll(2) == 0;
@@ -206,13 +205,14 @@ abstract contract Learning is Purse {
         _checkOpened(runId, 0);
     }
 
-    function _vest(bytes32 runId, uint256 seat) private {
+    function _vest(bytes32 runId) private {
         Tally storage tally = tallies[runId];
         if (tally.initial <= TARGET) return;
+        Deal memory deal = deals[runId];
         uint256 funded = rewards.pool(runId).funded;
         uint256 best = tally.best < TARGET ? TARGET : tally.best;
-        uint256 now_ = seat == 2 || seat == 3
-            ? funded * tally.paid / ROUNDS
+        uint256 now_ = deal.budgetRule == 1
+            ? funded * tally.paid / deal.maxRounds
             : funded * (tally.initial - best) / (tally.initial - TARGET);
         if (now_ > tally.vested) tally.vested = now_;
     }
@@ -222,7 +222,29 @@ abstract contract Learning is Purse {
         ITraining.Run memory run = training.run(runs[seat]);
         Tally storage tally = tallies[runs[seat]];
         (tally.initial, tally.best, tally.paid) = (run.initialLoss, run.bestLoss, run.paidRounds);
-        _vest(runs[seat], seat);
+        _vest(runs[seat]);
+    }
+
+    /// @dev What the organization would get by this row; nothing of it stays.
+    function _tried(uint256 seat, uint16 party, uint16 signer, bytes memory shares)
+        private
+        returns (bool done, uint256 amount)
+    {
+        uint256 now_ = vm.getBlockTimestamp();
+        try this.tryRow(seat, party, signer, shares) {}
+        catch (bytes memory reason) {
+            (done, amount) = abi.decode(reason, (bool, uint256));
+        }
+        vm.warp(now_);
+    }
+
+    /// @dev Always reverts, with the answer in place of a reason: so that what it did is undone.
+    function tryRow(uint256 seat, uint16 party, uint16 signer, bytes calldata shares) external {
+        (bool done, uint256 amount) = _wouldGet(seat, party, signer, shares);
+        bytes memory answer = abi.encode(done, amount);
+        assembly ("memory-safe") {
+            revert(add(answer, 32), mload(answer))
+        }
     }
 
     function _wouldGet(uint256 seat, uint16 party, uint16 signer, bytes memory shares)
@@ -235,7 +257,7 @@ abstract contract Learning is Purse {
         if (run.state == ITraining.State.Open) {
             done = _sealLocally(seat, nodesIn(run.agreement, run.snapshotVersion, run.active), false);
         } else {
-            vm.warp(run.openedAt + 600);
+            vm.warp(run.openedAt + deals[runId].stallTime);
             training.settle(runId);
             done = true;
         }
@@ -263,7 +285,7 @@ abstract contract Learning is Purse {
     /// @dev Mostly everybody, sometimes fewer, sometimes those that are not counted too.
     function _signers(ITraining.Run memory run) private returns (uint16[] memory all) {
         uint256 which = roll(8);
-        uint256 parties_ = which < 2 ? run.active : which < 3 ? (1 << PARTIES) - 1 : roll(1 << PARTIES);
+        uint256 parties_ = which < 2 ? run.active : which < 3 ? ALL_PARTIES : roll(ALL_PARTIES + 1);
         return nodesIn(run.agreement, run.snapshotVersion, parties_);
     }
 
@@ -278,8 +300,8 @@ abstract contract Learning is Purse {
     /// @dev A metered row; not everything is given away, and now and then to who is not counted.
     function _sharesOf(ITraining.Run memory run) private returns (bytes memory all) {
         uint256 left = 10_000;
-        uint256 parties_ = roll(12) == 0 ? (1 << PARTIES) - 1 : run.active;
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        uint256 parties_ = roll(12) == 0 ? ALL_PARTIES : run.active;
+        for (uint16 p = 0; p < MOST_PARTIES; ++p) {
             if (parties_ >> p & 1 == 0) continue;
             uint16 bips = uint16(counted(parties_) == 2 ? 5000 : roll(left + 1));
             left -= bips;
@@ -293,14 +315,14 @@ abstract contract Learning is Purse {
         uint256 count = counted(roster);
         bool says = count > 3 && roll(4) != 0;
         uint256 most = count > 3 ? 7500 / (count - 1) : 0;
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        for (uint16 p = 0; p < MOST_PARTIES; ++p) {
             if (roster >> p & 1 == 0) continue;
             all = bytes.concat(all, share(p, p == party || !says || others == 0 ? 0 : uint16(1 + roll(most))));
         }
     }
 
     function _blank(uint64 roster) private pure returns (bytes memory all) {
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        for (uint16 p = 0; p < MOST_PARTIES; ++p) {
             if (roster >> p & 1 == 1) all = bytes.concat(all, share(p, 0));
         }
     }

@@ -13,7 +13,7 @@ abstract contract Membership is World {
 
     function aPartyEnrollsANode(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         if (!consortium.inForce(agreement) || consortium.isOut(agreement, party)) return;
         if (registrations[agreement] == MAX_REGISTRATIONS) return;
         _enroll(agreement, party);
@@ -23,7 +23,7 @@ abstract contract Membership is World {
     function aPartyRetiresItsNode(uint256 seed) external dice(seed) {
         if (roll(3) != 0) return;
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         uint16[] memory mine = nodesIn(agreement, consortium.latestSnapshot(agreement).version, 1 << party);
         if (mine.length == 0) return;
         retire(agreement, mine[0], walletOf(agreement, party));
@@ -33,7 +33,7 @@ abstract contract Membership is World {
     function aPartyLeaves(uint256 seed) external dice(seed) {
         if (roll(4) != 0) return;
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         (IConsortium.Leaving memory leaving, bytes memory signature) =
             leavingBy(agreement, party, walletOf(agreement, party));
         try consortium.leaveAgreement(leaving, signature) {
@@ -48,12 +48,12 @@ abstract contract Membership is World {
         ICouncil.Action action = kind == 0
             ? ICouncil.Action.Terminate
             : kind == 1 ? ICouncil.Action.Remove : kind < 6 ? ICouncil.Action.Suspend : ICouncil.Action.Resume;
-        _decide(agreement, action, kind == 1 ? anyParty() : 0, address(0));
+        _decide(agreement, action, kind == 1 ? anyParty(agreement) : 0, address(0));
     }
 
     function organizationsReplaceAWallet(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         // Only from the first wallet to the spare one.
         if (walletOf(agreement, party) != WALLET + party) return;
         _decide(agreement, ICouncil.Action.ReplaceWallet, party, vm.addr(SPARE + party));
@@ -61,7 +61,7 @@ abstract contract Membership is World {
 
     function aPartyMovesItsWallet(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        uint16 party = anyParty();
+        uint16 party = anyParty(agreement);
         uint256 before = walletOf(agreement, party);
         uint256 next = before == WALLET + party ? SPARE + party : WALLET + party;
         ICouncil.Move memory wanted = move(agreement, party, vm.addr(next));
@@ -74,7 +74,8 @@ abstract contract Membership is World {
 
     function aWalletThatIsNotLostVetoes(uint256 seed) external dice(seed) {
         bytes32 agreement = anyAgreement();
-        for (uint16 p = 0; p < PARTIES; ++p) {
+        uint16 parties_ = consortium.partyCount(agreement);
+        for (uint16 p = 0; p < parties_; ++p) {
             (address next,) = consortium.replacement(agreement, p);
             if (next == address(0)) continue;
             ICouncil.Veto memory wanted = veto(agreement, p, next);
@@ -92,8 +93,15 @@ abstract contract Membership is World {
         bytes[] memory all = votesOf(agreement, digestOf(address(council), this.hashMotion(wanted)), voters);
         try council.decide(wanted, voters, all) {
             did[_deedOf(action)] += 1;
-            if (3 * voters.length <= 2 * counted(voting)) broken = "a motion was carried by too few";
+            if (voters.length < _needed(agreement, counted(voting))) broken = "a motion was carried by too few";
         } catch {}
+    }
+
+    /// @dev What the bylaws say, or more than two thirds.
+    function _needed(bytes32 agreement, uint256 voters) private view returns (uint256) {
+        uint256 votes_ = consortium.bylaws(agreement).votes;
+        if (votes_ == 0) return 2 * voters / 3 + 1;
+        return votes_ < voters ? votes_ : voters;
     }
 
     function _deedOf(ICouncil.Action action) private pure returns (Deed) {

@@ -19,7 +19,8 @@ abstract contract Purse is Bonds {
         bool ofRoyalties = roll(3) == 0;
         bool several = roll(2) == 0;
         IClaims payer = ofRoyalties ? IClaims(royalties) : IClaims(rewards);
-        (bytes32 agreement, uint16 party) = (anyAgreement(), anyParty());
+        bytes32 agreement = anyAgreement();
+        uint16 party = anyParty(agreement);
         bytes32[] memory which = several ? runsOf[agreement] : only(anyRun(agreement));
         IClaims.Claim memory wanted = claimOf(payer, agreement, which, party, BANK);
         bytes memory signature = sign(walletOf(agreement, party), digestOf(address(payer), this.hashClaim(wanted)));
@@ -36,8 +37,9 @@ abstract contract Purse is Bonds {
     }
 
     function aWalletClaims(uint256 seed) external dice(seed) {
-        (bytes32 agreement, uint16 party) = (anyAgreement(), anyParty());
-        uint16 caller = roll(3) == 0 ? anyParty() : party;
+        bytes32 agreement = anyAgreement();
+        uint16 party = anyParty(agreement);
+        uint16 caller = roll(3) == 0 ? anyParty(agreement) : party;
         address wallet = vm.addr(walletOf(agreement, caller));
         bytes32[] memory which = only(anyRun(agreement));
         vm.prank(wallet);
@@ -48,14 +50,16 @@ abstract contract Purse is Bonds {
     }
 
     function aWalletDelegates(uint256 seed) external dice(seed) {
-        (bytes32 agreement, uint16 party) = (anyAgreement(), anyParty());
+        bytes32 agreement = anyAgreement();
+        uint16 party = anyParty(agreement);
         address claimer = address(uint160(0xC000 + roll(2)));
         delegate(rewards, delegation(rewards, agreement, party, claimer, BANK), walletOf(agreement, party));
         did[Deed.Delegated] += 1;
     }
 
     function aClerkClaims(uint256 seed) external dice(seed) {
-        (bytes32 agreement, uint16 party) = (anyAgreement(), anyParty());
+        bytes32 agreement = anyAgreement();
+        uint16 party = anyParty(agreement);
         (address claimer,) = rewards.delegateOf(agreement, party);
         address caller = address(uint160(0xC000 + roll(2)));
         bytes32[] memory which = runsOf[agreement];
