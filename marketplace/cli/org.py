@@ -71,7 +71,8 @@ def new(
         list[str],
         typer.Option(
             "--scope",
-            help="read, agreements, nodes, leases, runs, claims, webhooks or admin; repeatable",
+            help="read, agreements, governance, nodes, leases, runs, claims, webhooks or admin; "
+            "repeatable",
         ),
     ],
     wallet: options.Wallet,

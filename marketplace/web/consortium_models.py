@@ -139,9 +139,10 @@ class TextPassage(Shown):
 
 
 class Changes(Shown):
-    """What two versions say otherwise; their numbers are in `from` and `to`."""
+    """What two versions say otherwise."""
 
-    to: int
+    since: int = Field(alias="from", description="number of the earlier version")
+    to: int = Field(description="number of the later one")
     terms: list[ChangedTerm]
     text: list[TextPassage]
 
