@@ -61,8 +61,8 @@ contract InvariantsTest {
     /// longer, because whatever may happen has to happen in every one of them, whatever the dice.
     /// forge-config: default.invariant.runs = 1
     /// forge-config: default.invariant.depth = 8500
-    /// forge-config: long.invariant.runs = 40
-    /// forge-config: long.invariant.depth = 25000
+    /// forge-config: long.invariant.runs = 20
+    /// forge-config: long.invariant.depth = 50000
     function invariant_everyPromiseIsKept() public view {
         _nothingForbiddenSucceeded();
         _escrowIsWhatWasFundedAndNotPaidOut();

@@ -52,7 +52,7 @@ contract Market is Publishing {
 
     /// @dev What brings things forward comes more often than the rest.
     function actions() external pure returns (bytes4[] memory calls) {
-        calls = new bytes4[](74);
+        calls = new bytes4[](75);
         uint256 next = 0;
         next = _put(calls, next, this.timePasses.selector, 2);
         next = _put(calls, next, this.aPartyEnrollsANode.selector, 1);
@@ -87,7 +87,7 @@ contract Market is Publishing {
         next = _put(calls, next, this.aPartyGivesNotice.selector, 1);
         next = _put(calls, next, this.somebodyWithdraws.selector, 1);
         next = _put(calls, next, this.contradictions.selector, 1);
-        next = _put(calls, next, this.presences.selector, 2);
+        next = _put(calls, next, this.presences.selector, 3);
         next = _put(calls, next, this.somebodyTakesAnEmptySeat.selector, 1);
         next = _put(calls, next, this.aPartyWritesATask.selector, 4);
         next = _put(calls, next, this.aPartyMakesATaskrunner.selector, 1);

@@ -84,7 +84,7 @@ abstract contract Amending is Membership {
         next.document = keccak256(abi.encode("amendment", roll(type(uint256).max)));
         if (roll(2) == 0) next.notAfter = uint64(vm.getBlockTimestamp() + 20 days + roll(60 days));
         next.parties = consortium.parties(agreement);
-        if (next.parties.length < MOST_PARTIES && roll(3) == 0) next = grown(next);
+        if (next.parties.length < MOST_PARTIES && roll(2) == 0) next = grown(next);
         _changeTerms(next.terms);
         _changeBylaws(next.bylaws, next.parties.length - counted(consortium.out(agreement)));
     }
@@ -132,19 +132,28 @@ abstract contract Amending is Membership {
         return signatureOf(next, key);
     }
 
+    /// @dev Who has joined mostly wants to take part.
+    function _welcome(bytes32 agreement, uint16 party) private {
+        did[Deed.Joined] += 1;
+        if (roll(4) == 0) return;
+        _enroll(agreement, party);
+        if (consortium.bylaws(agreement).minStake != 0) deposit(agreement, party, 2 * MIN_STAKE);
+    }
+
     /// @dev What an amendment changes, and what it must not.
     function _follow(bytes32 agreement, IConsortium.Agreement memory next, uint32 snapshot) private {
         IConsortium.Agreement memory before = abi.decode(versions[agreement], (IConsortium.Agreement));
         versions[agreement] = abi.encode(next);
         termsOf[agreement] = next.terms;
         delete _proposals[agreement];
-        if (next.parties.length > before.parties.length) did[Deed.Joined] += 1;
         if (consortium.version(agreement) != before.version + 1) broken = "a version was skipped";
         if (consortium.agreementHash(agreement) != this.hashAgreement(next)) broken = "another version is in force";
         if (latest(agreement).version != snapshot + 1) broken = "an amendment is one change of the membership";
-        if (next.bylaws.minStake == before.bylaws.minStake) return;
-        // Another minimum shows once somebody asks for it.
-        stakes.recount(agreement);
-        did[Deed.Recounted] += 1;
+        if (next.bylaws.minStake != before.bylaws.minStake) {
+            // Another minimum shows once somebody asks for it.
+            stakes.recount(agreement);
+            did[Deed.Recounted] += 1;
+        }
+        if (next.parties.length > before.parties.length) _welcome(agreement, uint16(before.parties.length));
     }
 }

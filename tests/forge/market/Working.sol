@@ -123,7 +123,7 @@ abstract contract Working is Learning {
         wanted.mode = ITaskrunner.Mode(running ? 2 : roll(3));
         if (wanted.mode == ITaskrunner.Mode.Peers) wanted.peers = uint16(1 + roll(3));
         if (wanted.mode == ITaskrunner.Mode.Target) {
-            wanted.target = _anyAgent(agreement, taskrunner.idOf(agreement, runner.name));
+            wanted.target = _idleAgent(agreement, taskrunner.idOf(agreement, runner.name));
         }
         if (wanted.mode != ITaskrunner.Mode.Target) wanted.needed = uint16(roll(3));
         wanted.endsAt = uint64(vm.getBlockTimestamp() + 1 + roll(6 days));
@@ -266,6 +266,15 @@ abstract contract Working is Learning {
         ITaskrunner.Agent[] memory all = taskrunner.agents(id);
         if (all.length == 0 || roll(6) == 0) return uint16(roll(registrations[agreement]));
         return all[roll(all.length)].registration;
+    }
+
+    /// @dev One that has no part in it yet, if there is one.
+    function _idleAgent(bytes32 agreement, bytes32 id) private returns (uint16) {
+        ITaskrunner.Agent[] memory all = taskrunner.agents(id);
+        for (uint256 i = 0; i < all.length && roll(8) != 0; ++i) {
+            if (all[i].enrolled && !all[i].peer) return all[i].registration;
+        }
+        return _anyAgent(agreement, id);
     }
 
     function _posted(bytes memory call) private returns (bool done) {

@@ -16,7 +16,7 @@ abstract contract World is LocalSwarm, Vaults {
     uint16 internal constant PARTIES = 5; // that an agreement begins with
     uint16 internal constant MOST_PARTIES = 6;
     uint256 internal constant ALL_PARTIES = (1 << MOST_PARTIES) - 1;
-    uint256 internal constant MAX_RUNS = 3; // of an agreement
+    uint256 internal constant MAX_RUNS = 5; // of an agreement
     uint16 internal constant MIN_PEERS = 2;
     uint16 internal constant MAX_REGISTRATIONS = 14;
     address internal constant BANK = address(0xBA27);
@@ -27,6 +27,8 @@ abstract contract World is LocalSwarm, Vaults {
         AmendmentSigned,
         AmendedOneByOne,
         Joined,
+        NewcomerCounted,
+        NewcomerNotCountedYet,
         Recounted,
         Enrolled,
         Retired,
@@ -284,6 +286,13 @@ abstract contract World is LocalSwarm, Vaults {
         if (counted(others) >= MIN_PEERS) active = others;
         if (run.active & ~active != 0) broken = "somebody was counted who must not be";
         if (active & ~run.active != 0) broken = "somebody was not counted who must be";
+        _noteNewcomers(run, deals[runId].parties);
+    }
+
+    function _noteNewcomers(ITraining.Run memory run, uint16 parties_) private {
+        if (run.active >> PARTIES != 0) did[Deed.NewcomerCounted] += 1;
+        bool later = latest(run.agreement).active >> parties_ != 0;
+        if (later && run.active != 0) did[Deed.NewcomerNotCountedYet] += 1;
     }
 
     /// @dev Parties that were there when the run was created, have a node in the snapshot, and their stake.
