@@ -58,7 +58,7 @@ class PartyOut(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletChanged(Event):
-    """`wallet` is the party's from `since` on, which may be now, unless the event comes once more."""
+    """`wallet` is the party's from `since` on, unless the event comes once more."""
 
     agreement: bytes
     party: int
