@@ -23,7 +23,7 @@ from tests.chain.machine.deeds import Machine
 from tests.chain.machine.reach import missing
 from tests.chain.machine.theater import VARIANTS, open_theater
 
-SESSIONS, DEEDS = 30, 25
+SESSIONS, DEEDS = 50, 25
 # How the dice fall, on each agreement. These sessions reach all that has to be (`reach.py`); with
 # others, three or four of the 140 things are missing in the mean. When deeds have changed, look for
 # numbers that give all again.
