@@ -95,6 +95,8 @@ def test_a_client_made_from_the_description_works(
             *("--path", str(file), "--config", str(tmp_path / "config.yml")),
             *("--output-path", str(tmp_path / "generated_client"), "--fail-on-warning"),
         ],
+        # The generator calls the formatter that lies beside the interpreter.
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=100,
