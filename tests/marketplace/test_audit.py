@@ -20,7 +20,7 @@ from contracts.messages import Claim, sign
 from marketplace.audit.artifacts import Artifacts
 from marketplace.audit.records import Records
 from marketplace.audit.report import as_json
-from marketplace.audit.rows import Measure
+from marketplace.audit.scores import Measure
 from marketplace.audit.walk import audit
 from marketplace.cli import main
 from node_agent.parameters.format import ParameterFile, write
