@@ -17,21 +17,20 @@ from node_agent.engine.exchange import Merged, merge_ground
 from node_agent.engine.headers import merged_metadata
 from node_agent.engine.node import Node
 from node_agent.merge.coalition import Whole, merge_coalition
-from node_agent.trainer import Evaluation
 
-Evaluate = Callable[[Path], Awaitable[Evaluation]]
+LossAt = Callable[[Path], Awaitable[float]]
 
 
 async def scores_by_losses(
     node: Node,
     context: RoundContext,
     merged: Merged,
-    whole: Evaluation,
-    evaluate: Evaluate,
+    losses_of_all: tuple[float, float],
+    loss_at: LossAt,
 ) -> tuple[float, ...]:
     """The 2N score of every organization, on its first node; the other nodes' are zero.
 
-    ``whole``: losses at the base and at the merged model. ``evaluate``: the loss of one model.
+    ``losses_of_all``: at the base and at the merged model. ``loss_at``: the loss of one model.
     """
     ground = await merge_ground(node, context)
     made = Whole(
@@ -47,11 +46,11 @@ async def scores_by_losses(
     count = len(made.players)
     losses = {
         coalition: await asyncio.shield(
-            asyncio.ensure_future(_loss(node, context, made, coalition, evaluate))
+            asyncio.ensure_future(_loss(node, context, made, coalition, loss_at))
         )
         for coalition in measured_coalitions(count)
     }
-    phi = scores_of_losses(whole.loss_before, whole.loss_after, losses, count)
+    phi = scores_of_losses(*losses_of_all, losses, count)
     first = {
         made.parties.index(party): score for party, score in zip(made.players, phi, strict=True)
     }
@@ -59,7 +58,7 @@ async def scores_by_losses(
 
 
 async def _loss(
-    node: Node, context: RoundContext, made: Whole, coalition: Coalition, evaluate: Evaluate
+    node: Node, context: RoundContext, made: Whole, coalition: Coalition, loss_at: LossAt
 ) -> float:
     """The loss of what a coalition would have merged.
 
@@ -69,6 +68,6 @@ async def _loss(
     scratch = node.store.scratch(context.round, f"coalition-{secrets.token_hex(8)}")
     try:
         await asyncio.to_thread(merge_coalition, made, coalition, scratch, merged_metadata(context))
-        return (await evaluate(scratch)).loss_after
+        return await loss_at(scratch)
     finally:
         scratch.unlink(missing_ok=True)
