@@ -162,13 +162,13 @@ abstract contract Swarm {
             );
     }
 
-    function enroll(IConsortium.Enrollment memory enrollment, uint256 walletKey, uint256 key)
+    function enroll(IConsortium.Enrollment memory wanted, uint256 walletKey, uint256 key)
         internal
         returns (uint16 registration)
     {
-        bytes32 digest = digestOf(address(consortium), this.hashEnrollment(enrollment));
-        registration = consortium.enroll(enrollment, sign(walletKey, digest), sign(key, digest));
-        nodeKey[enrollment.agreement][registration] = key;
+        bytes32 digest = digestOf(address(consortium), this.hashEnrollment(wanted));
+        registration = consortium.enroll(wanted, sign(walletKey, digest), sign(key, digest));
+        nodeKey[wanted.agreement][registration] = key;
     }
 
     function enroll(bytes32 agreement, uint16 party, string memory node) internal returns (uint16 registration) {
