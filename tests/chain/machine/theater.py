@@ -25,6 +25,7 @@ STAKE_WEI = 1_003
 POOL_WEI = 10**21 + 3  # nothing divides it
 CAP_WEI = 10**27
 DAY_S = 86_400
+WALLET_DELAY_S = 5_000
 
 # Between them, what a run's money and its end can depend on.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -82,6 +83,7 @@ class Theater:
             dispute_time=DAY_S,
             max_nodes=2,
             answer_time=900,
+            wallet_delay=WALLET_DELAY_S,
         )
         sponsor = key(f"sponsor of {variant}").address
         agreement = make_agreement(wallets, sponsor, latest.timestamp, bylaws, **VARIANTS[variant])

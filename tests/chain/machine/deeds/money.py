@@ -100,6 +100,10 @@ class MoneyDeeds(ByTheBook):
     def buy_and_share(self, data: st.DataObject) -> None:
         """Buys a license, and has the price paid out."""
         run_id = self.pick_run(data, State.FINISHED)
+        if data.draw(st.booleans(), "another price"):
+            price_wei = data.draw(st.sampled_from((0, 11, 11)), "wei")
+            ahead = int(self.seldom(data, "ahead", 6))
+            self.do(self.acts.price(run_id, price_wei, self.voters(data), ahead))
         most_wei = data.draw(st.sampled_from((10**6, 10**6, 1)), "most wei")
         if self.do(self.acts.buy(run_id, most_wei)):
             self.do(self.acts.claim(True, self.party(data), (run_id,)))

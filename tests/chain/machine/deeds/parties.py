@@ -22,6 +22,8 @@ class PartyDeeds(ByTheBook):
     @deed()
     def enroll(self, data: st.DataObject) -> None:
         party, name = self.party(data), data.draw(st.sampled_from(("node-1", "node-2")), "name")
+        if self.seldom(data, "who is no party", 8):
+            party = len(self.acts.world.who.parties)
         number = 0 if self.seldom(data, "a used key", 4) else self.new_key()
         self.do(self.acts.enroll(party, name, number))
         if self.seldom(data, "one more than it may", 4):
@@ -149,6 +151,7 @@ class PartyDeeds(ByTheBook):
             self.play_one(data, run_id, BEFORE_E9)
         if answer > 1 and nodes:
             self.do(self.acts.alive(nodes[0], by_wallet=True))
+        self.do(self.acts.collect_coins())
 
     @deed()
     def wait(self, data: st.DataObject) -> None:

@@ -1,0 +1,215 @@
+"""Tasks that need each other's outcomes, and the taskrunners that have them done."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from contracts.taskrunner import Change, Kind, Mode, State, Status
+from tests.chain.machine.deeds.choices import Choices, deed
+from tests.chain.machine.errands import Order
+from tests.chain.machine.stage import STEP_S
+from tests.chain.machine.tasks import NO_BODY, Task
+
+# Few names, so that they meet.
+TASKS = ("task-0", "task-1", "task-2")
+RUNNERS = ("runner-0", "runner-1")
+SOON_S, LATE_S = 500, 40 * 86_400
+
+
+class TaskDeeds(Choices):
+    """Written by one party, assigned by another, done by the nodes of all."""
+
+    def body(self, data: st.DataObject) -> bytes:
+        return data.draw(st.sampled_from((b"\x01" * 32, b"\x02" * 32, NO_BODY)), "body")
+
+    @deed(often=2)
+    def write_a_task(self, data: st.DataObject) -> None:
+        """Created, or gone on with: a body is set, it becomes final, it is deleted before that."""
+        name = data.draw(st.sampled_from(TASKS), "task")
+        task = self.acts.world.board.tasks.get(name)
+        if task is None or self.seldom(data, "once more", 8):
+            outcome = f"made-{data.draw(st.integers(0, 3), 'outcome')}"
+            names = ("", "", *TASKS, "made-0", "made-1")
+            prerequisite = data.draw(st.sampled_from(names), "prerequisite")
+            kind, author = data.draw(st.sampled_from(Kind), "kind"), self.party(data)
+            task = Task(author, int(kind), name, prerequisite, outcome, self.body(data))
+            if not self.do(self.acts.create_task(task, int(self.seldom(data, "ahead", 8)))):
+                return
+        for change in data.draw(st.lists(st.sampled_from(Change), max_size=3), "changes"):
+            self.change(data, name, change)
+
+    def change(self, data: st.DataObject, name: str, change: Change) -> None:
+        task = self.acts.world.board.tasks.get(name)
+        if task is None:
+            self.do(self.acts.change_task(self.party(data), name, change, NO_BODY))
+            return
+        party = self.party(data) if self.seldom(data, "somebody else", 4) else task.author
+        mine = change == Change.SET_BODY or self.seldom(data, "another body", 6)
+        body = self.body(data) if mine else task.body
+        self.do(self.acts.change_task(party, name, change, body))
+
+    @deed(when=lambda self: self.orphans())
+    def clear_up(self, data: st.DataObject) -> None:
+        """The task of an author who is gone is deleted by somebody else."""
+        others = self.acts.world.who.members
+        self.do(
+            self.acts.change_task(others[-1], self.orphans()[0], Change.DELETE, self.body(data))
+        )
+
+    def orphans(self) -> list[str]:
+        out, tasks = self.acts.world.who.out, self.acts.world.board.tasks
+        return [name for name, each in tasks.items() if each.author in out and not each.final]
+
+    @deed()
+    def gather(self, data: st.DataObject) -> None:
+        """Nodes become agents of a taskrunner, or leave it."""
+        name = data.draw(st.sampled_from(RUNNERS), "runner")
+        self.make_runner(data, name)
+        for registration in data.draw(st.lists(self.registrations(), max_size=3), "agents"):
+            itself = not self.seldom(data, "by somebody else", 4)
+            runner = self.acts.world.board.runners.get(name)
+            if runner and registration in runner.enrolled and data.draw(st.booleans(), "goes"):
+                self.do(self.acts.withdraw_agent(name, registration, itself))
+            else:
+                self.do(self.acts.enroll_agent(name, registration, itself))
+        if self.seldom(data, "goes who is not there", 6):
+            self.do(self.acts.withdraw_agent(name, self.registration(data)))
+
+    @deed(often=4)
+    def have_it_done(self, data: st.DataObject) -> None:
+        """Assigns a task, and plays what its peers do about it."""
+        name = data.draw(st.sampled_from(RUNNERS), "runner")
+        self.make_runner(data, name)
+        errand = self.acts.world.board.runners[name].errand if self.known(name) else None
+        over = errand and errand.state not in (State.IDLE, State.RUNNING)
+        if errand and over and not self.seldom(data, "not free", 6):
+            self.do(self.acts.reset(self.party(data), name, errand.number))
+        if self.do(self.acts.assign(name, self.order(data, name))):
+            for _ in range(data.draw(st.integers(0, 5), "reports")):
+                self.report(data, name)
+            ending = data.draw(st.integers(0, 7), "ending")
+            if ending == 0:
+                self.do(self.acts.wait(SOON_S + 1))
+                self.do(self.acts.expire(name))
+            elif ending == 1:
+                self.do(self.acts.wait(SOON_S + 1))
+                self.report(data, name)
+            elif ending == 2:
+                self.do(self.acts.assign(name, self.order(data, name, further=True)))
+                self.report(data, name)
+            elif ending == 3:
+                self.go(data, name)
+            elif ending == 4:
+                self.do(self.acts.assign(name, self.order(data, name)))
+            elif ending == 5:
+                self.free(data, name)
+
+    @deed()
+    def agents_report(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(RUNNERS), "runner")
+        for _ in range(data.draw(st.integers(1, 3), "reports")):
+            self.report(data, name)
+        if self.seldom(data, "ends it", 3):
+            self.do(self.acts.expire(name))
+        self.free(data, name)
+
+    def known(self, name: str) -> bool:
+        return name in self.acts.world.board.runners
+
+    def make_runner(self, data: st.DataObject, name: str) -> None:
+        """Makes one with a few agents, where there is none; seldom once more."""
+        made = self.known(name)
+        if made and not self.seldom(data, "once more", 8):
+            return
+        if self.do(self.acts.create_runner(self.party(data), name)):
+            members = self.members(self.acts.world.who.changes)
+            for registration in members[: data.draw(st.integers(1, 4), "how many")]:
+                self.do(self.acts.enroll_agent(name, registration))
+
+    def registrations(self) -> st.SearchStrategy[int]:
+        return st.integers(0, len(self.acts.world.who.nodes) - 1)
+
+    def a_task(self, data: st.DataObject) -> Task:
+        """Mostly one that can be assigned; written by the book where there is none."""
+        board = self.acts.world.board
+        name = data.draw(st.sampled_from(TASKS), "task")
+        if name not in board.tasks and not self.seldom(data, "unknown", 8):
+            before = [each for each, task in board.tasks.items() if task.done_at]
+            prerequisite = before[0] if before else ""
+            task = Task(0, 0, name, prerequisite, f"made-{name[-1]}", b"\x03" * 32)
+            self.do(self.acts.create_task(task))
+        task_ = self.acts.world.board.tasks.get(name)
+        if task_ is None:
+            return Task(0, 0, name, "", "", NO_BODY)
+        if not task_.final and not self.seldom(data, "not final", 6):
+            body = task_.body
+            if body == NO_BODY:
+                body = b"\x03" * 32
+                self.do(self.acts.change_task(task_.author, name, Change.SET_BODY, body))
+            self.do(self.acts.change_task(task_.author, name, Change.FINALIZE, body))
+        return self.acts.world.board.tasks[name]
+
+    def order(self, data: st.DataObject, name: str, further: bool = False) -> Order:
+        """An assignment of its own, or one target more of what is running."""
+        runner = self.acts.world.board.runners.get(name)
+        task = self.a_task(data)
+        body = self.body(data) if self.seldom(data, "another body", 12) else task.body
+        mode = data.draw(st.sampled_from(Mode), "mode")
+        party = self.party(data)
+        if further and runner and runner.errand:
+            mode, last = Mode.TARGET, runner.errand.order
+            if not self.seldom(data, "somebody else", 4):
+                party = last.party
+            if not self.seldom(data, "another task", 4):
+                task = self.acts.world.board.tasks[last.task]
+                body = task.body
+        peers = data.draw(st.integers(1, 3), "peers") if mode == Mode.PEERS else 0
+        needed = 0 if mode == Mode.TARGET else data.draw(st.integers(0, 2), "needed")
+        if self.seldom(data, "too many needed", 10):
+            needed += 5
+        target = 0
+        if mode == Mode.TARGET:
+            agents = sorted(runner.enrolled) if runner else []
+            if agents and not self.seldom(data, "who is no agent", 6):
+                target = data.draw(st.sampled_from(agents), "target")
+            else:
+                target = self.registration(data)
+        lasts = data.draw(st.sampled_from((SOON_S, SOON_S, SOON_S, SOON_S, LATE_S)), "lasts")
+        ends_at = self.acts.world.now + STEP_S + lasts
+        return Order(party, task.name, body, mode, peers, needed, target, ends_at)
+
+    def report(self, data: st.DataObject, name: str) -> None:
+        """Mostly by an agent, about the last assignment."""
+        runner = self.acts.world.board.runners.get(name)
+        agents = sorted(runner.enrolled) if runner else []
+        if agents and not self.seldom(data, "any node", 8):
+            registration = data.draw(st.sampled_from(agents), "agent")
+        else:
+            registration = self.registration(data)
+        number = runner.errand.number if runner and runner.errand else 1
+        number += self.seldom(data, "another assignment", 12)
+        chosen = (Status.ACTIVE, *(Status.COMPLETED,) * 4, *(Status.FAILED,) * 2, Status.NONE)
+        status = data.draw(st.sampled_from(chosen), "status")
+        itself = not self.seldom(data, "by somebody else", 12)
+        self.do(self.acts.report(name, registration, number, status, itself))
+
+    def go(self, data: st.DataObject, name: str) -> None:
+        """An agent leaves in the middle; or its node does, and somebody else takes it off."""
+        agents = sorted(self.acts.world.board.runners[name].enrolled)
+        if not agents:
+            return
+        registration = data.draw(st.sampled_from(agents), "agent")
+        itself = data.draw(st.booleans(), "by itself")
+        if not itself and not self.seldom(data, "still there", 4):
+            self.do(self.acts.retire(registration))
+        if self.seldom(data, "reports without a node", 3):
+            self.do(self.acts.report(name, registration, 1, Status.COMPLETED))
+        self.do(self.acts.withdraw_agent(name, registration, itself))
+
+    def free(self, data: st.DataObject, name: str) -> None:
+        runner = self.acts.world.board.runners.get(name)
+        errand = runner.errand if runner else None
+        number = errand.number if errand else 1
+        party = errand.order.party if errand and data.draw(st.booleans(), "its own") else None
+        number += self.seldom(data, "another assignment", 8)
+        self.do(self.acts.reset(self.party(data) if party is None else party, name, number))
