@@ -103,7 +103,7 @@ class Purse:
     def entitled_wei(self, party: int) -> int:
         if self.credited_wei:
             return self.received_wei * self.accrued_wei.get(party, 0) // self.credited_wei
-        return self.received_wei // self.parties
+        return self.received_wei // self.parties if party < self.parties else 0
 
     def take_royalties(self, party: int) -> int:
         due_wei = self.entitled_wei(party) - self.royalties_wei[party]

@@ -64,6 +64,9 @@ class AmendmentDeeds(ByTheBook):
         what = data.draw(st.integers(0, 3), "meanwhile")
         if what == 0:
             self.do(self.acts.wait(SHORT_S + 1))
+            if self.draft:
+                last = len(self.draft.parties) - 1
+                self.do(self.acts.sign(self.draft, last, self.signer(self.draft, last)))
         elif what == 1:
             rival = self.next_version(data)
             by = {party: self.signer(rival, party) for party in range(len(rival.parties))}
@@ -122,7 +125,8 @@ class AmendmentDeeds(ByTheBook):
             parties.pop()
         first = parties[0]
         parties[0] = replace(first, weight=data.draw(st.integers(1, 3), "weight"))
-        ends = data.draw(st.sampled_from((YEAR_S, 2 * YEAR_S, SHORT_S, SHORT_S, 0)), "not after")
+        lasts = (*(YEAR_S, 2 * YEAR_S, SHORT_S) * 3, 0)
+        ends = data.draw(st.sampled_from(lasts), "not after")
         return replace(
             world.signed,
             previous=world.id,
@@ -141,7 +145,7 @@ class AmendmentDeeds(ByTheBook):
             "patience": (0, 2),
             "payout": (0, 1),
             "budget_rule": (0, 1),
-            "min_peers": (2, 2, 6),
+            "min_peers": (2, 2, 2, 6),
             "sponsor": (key("another sponsor").address,),
             "metering": (0, 3),
         }
@@ -154,7 +158,7 @@ class AmendmentDeeds(ByTheBook):
             "dispute_time": (DAY_S // 2, DAY_S),
             "penalty_bips": (1_000, 10_000),
             "finder_bips": (0, 5_000),
-            "votes": (0, members // 2 + 1, 1),
+            "votes": (0, members // 2 + 1, members, 1),
             "max_nodes": (1, 2),
         }
         return _some(data, choices)

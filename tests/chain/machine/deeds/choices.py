@@ -97,7 +97,10 @@ class Choices(RuleBasedStateMachine):
             return inside
         if kind < 6:  # one more would be a quorum, or just is
             return inside[: max(1, run.quorum - (kind == 4))]
-        chosen: Sequence[int] = range(len(self.acts.world.who.nodes)) if kind == 7 else inside
+        everybody = range(len(self.acts.world.who.nodes))
+        if kind == 6:  # who is gone signs too
+            return tuple(everybody)
+        chosen: Sequence[int] = everybody if data.draw(st.booleans(), "any") else inside
         return tuple(sorted(data.draw(st.sets(st.sampled_from(chosen)), "some")))
 
     def voters(self, data: st.DataObject, but: int | None = None) -> tuple[int, ...]:

@@ -94,6 +94,8 @@ class MoneyDeeds(ByTheBook):
         if self.do(self.acts.pay(run_id, amount_wei)) and data.draw(st.booleans(), "share"):
             party = self.party(data)
             self.do(self.acts.delegate(True, party, 0))
+            if data.draw(st.booleans(), "by its wallet"):
+                self.do(self.acts.claim_to(True, party, (run_id,)))
             self.do(self.acts.claim_for(True, party, (run_id,), 0))
 
     @deed()

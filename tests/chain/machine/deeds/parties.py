@@ -9,7 +9,7 @@ from contracts.training import State
 from tests.chain.machine.deeds.book import BEFORE_E9, ByTheBook
 from tests.chain.machine.deeds.choices import SOME_LOSSES_E9, deed
 
-SOME, MANY = 10, 20  # acts of a session before somebody leaves, and before all is over
+SOME, MANY = 20, 50  # acts of a session before somebody leaves, and before all is over
 ANSWER_S, NEWCOMER_S, YEAR_S = 1_000, 5_000, 370 * 86_400
 
 

@@ -28,7 +28,7 @@ class WalletDeeds(ByTheBook):
         if self.do(self.acts.move_wallet(party, self.another_wallet(data), ahead)):
             self.as_before(data, party)
 
-    @deed(often=3)
+    @deed(often=2)
     def lose_wallet(self, data: st.DataObject) -> None:
         """The others vote for a new one, which takes effect after a delay, unless it is vetoed."""
         party, who = self.party(data), self.acts.world.who
@@ -61,11 +61,15 @@ class WalletDeeds(ByTheBook):
             self.do(self.acts.claim_for(False, party, tuple(self.acts.world.runs), 0))
             self.do(self.acts.claim(False, party, tuple(self.acts.world.runs)))
 
-    @deed()
+    @deed(when=lambda self: self.threatened())
     def veto(self, data: st.DataObject) -> None:
-        party, now = self.party(data), self.acts.world.now
-        coming = self.acts.world.who.wallets.coming(now, party)
-        self.do(self.acts.veto(party, coming or self.acts.new_wallet()))
+        party, now = self.threatened()[0], self.acts.world.now
+        self.do(self.acts.veto(party, self.acts.world.who.wallets.coming(now, party)))
+
+    def threatened(self) -> list[int]:
+        """Parties whose wallet is to be replaced."""
+        who, now = self.acts.world.who, self.acts.world.now
+        return [party for party in who.parties if who.wallets.coming(now, party)]
 
     def as_before(self, data: st.DataObject, party: int) -> None:
         """Who had the wallet before tries it once more: a thief, or who has found it again."""
@@ -98,5 +102,4 @@ class WalletDeeds(ByTheBook):
         """By a transaction of its own, which voids what was signed before."""
         run_id = self.pick_run(data, State.OPEN)
         self.play_one(data, run_id, data.draw(st.sampled_from(SOME_LOSSES_E9), "loss"))
-        royalties = self.seldom(data, "royalties", 4)
-        self.do(self.acts.claim_to(royalties, self.party(data), tuple(self.acts.world.runs)))
+        self.do(self.acts.claim_to(False, self.party(data), tuple(self.acts.world.runs)))
