@@ -142,7 +142,7 @@ class Choices(RuleBasedStateMachine):
                 own = party if party in roster else roster[0]
                 scores = {p: float(data.draw(st.integers(0, 5), "score")) for p in roster}
                 row = local_row(own, roster, scores)
-                if self.seldom(data, "bad row", 20):
+                if self.seldom(data, "bad row", 8):
                     row = tuple((p, bips + 1) for p, bips in row)
                 if party not in roster and not all(bips == 0 for _, bips in row[:1]):
                     row = tuple((p, 0) for p in roster)

@@ -96,7 +96,8 @@ class MoneyDeeds(ByTheBook):
             self.do(self.acts.delegate(True, party, 0))
             if data.draw(st.booleans(), "by its wallet"):
                 self.do(self.acts.claim_to(True, party, (run_id,)))
-            self.do(self.acts.claim_for(True, party, (run_id,), 0))
+            else:
+                self.do(self.acts.claim_for(True, party, (run_id,), 0))
 
     @deed()
     def buy_and_share(self, data: st.DataObject) -> None:

@@ -9,7 +9,7 @@ from contracts.training import State
 from tests.chain.machine.deeds.book import BEFORE_E9, ByTheBook
 from tests.chain.machine.deeds.choices import SOME_LOSSES_E9, deed
 
-SOME, MANY = 20, 50  # acts of a session before somebody leaves, and before all is over
+SOME, MANY = 20, 40  # acts of a session before somebody leaves, and before all is over
 ANSWER_S, NEWCOMER_S, YEAR_S = 1_000, 5_000, 370 * 86_400
 
 
@@ -53,6 +53,10 @@ class PartyDeeds(ByTheBook):
         self.do(self.acts.retire(registration))
         if self.seldom(data, "again", 4):
             self.do(self.acts.retire(registration))
+        if data.draw(st.booleans(), "signs on"):
+            run_id = self.open_run(data)
+            self.play_one(data, run_id, BEFORE_E9)
+            self.play_one(data, run_id, BEFORE_E9, everybody=True)
 
     @deed(when=lambda self: self.done > SOME)
     def leave(self, data: st.DataObject) -> None:

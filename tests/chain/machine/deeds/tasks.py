@@ -142,6 +142,8 @@ class TaskDeeds(Choices):
         if name not in board.tasks and not self.seldom(data, "unknown", 8):
             before = [each for each, task in board.tasks.items() if task.done_at]
             prerequisite = before[0] if before else ""
+            if self.seldom(data, "what is not there", 5):
+                prerequisite = "made-3"
             task = Task(0, 0, name, prerequisite, f"made-{name[-1]}", b"\x03" * 32)
             self.do(self.acts.create_task(task))
         task_ = self.acts.world.board.tasks.get(name)
@@ -182,6 +184,8 @@ class TaskDeeds(Choices):
         elif self.seldom(data, "another task", 3):
             task = self.a_task(data)
         idle = sorted(runner.enrolled - errand.parts)
+        if self.seldom(data, "who is a peer already", 4):
+            idle = sorted(errand.parts)
         ends_at = errand.ends_at + data.draw(st.integers(0, 1), "longer")
         target = self.target(data, idle or sorted(runner.enrolled))
         return Order(party, task.name, task.body, Mode.TARGET, 0, 0, target, ends_at)
