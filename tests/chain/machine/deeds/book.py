@@ -33,7 +33,10 @@ class ByTheBook(Choices):
         after_e9: int | None = None,
         everybody: bool = False,
     ) -> None:
-        """Seals the open round, with this loss if it is given; `everybody`: who is gone signs too."""
+        """Seals the open round, with this loss if one is given.
+
+        `everybody`: who is gone signs too.
+        """
         run = self.acts.world.runs[run_id]
         after = after_e9 or data.draw(st.sampled_from(LOSSES_E9), "loss")
         if isinstance(run, LocalRun):
