@@ -200,7 +200,7 @@ def enroll(
     print(f"then set the run in {done.folder}/agent.toml and validate", file=sys.stderr)
     if not done.url:
         print(
-            "without a URL this node opens all connections itself, to nodes of the run that have one",
+            "without a URL this node opens all connections itself, to nodes that have one",
             file=sys.stderr,
         )
 
