@@ -52,6 +52,7 @@ from node_agent.peers.lines import Exchange
 from node_agent.peers.outbound import Outbound
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
+from node_agent.peers.versions import SPOKEN, Spoken, Versions
 from node_agent.proofs import Proofs
 from node_agent.trainer import PROTOCOL, Trainer
 from node_agent.usage.energy import Energy
@@ -64,9 +65,10 @@ _ASK_CHAIN_AGAIN_S = 5.0
 _HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
 
 
-async def run_agent(settings: Settings) -> None:
+async def run_agent(settings: Settings, speaks: Versions = SPOKEN) -> None:
     """Take part in the run of the settings, until cancelled.
 
+    ``speaks``: versions of the peers' protocol.
     A finished run is served on, so that late nodes and training processes get the final model.
     Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
     """
@@ -107,7 +109,8 @@ async def run_agent(settings: Settings) -> None:
         run_chain = RunChain(contracts, run_id, signer, directory, journal)
         traffic = Traffic()
         lines = Exchange()
-        client = PeerClient(identity, directory, traffic, lines)
+        spoken = Spoken(speaks)
+        client = PeerClient(identity, directory, traffic, lines, spoken)
         client.detours = not settings.reachable
         stack.push_async_callback(client.close)
         energy = Energy()
@@ -125,6 +128,8 @@ async def run_agent(settings: Settings) -> None:
             }
             if engine is None:
                 return {"state": "starting", "node": settings.spiffe_id, **about}
+            about["protocol"] = str(spoken.own)
+            about["peers_protocol"] = {name: str(each) for name, each in spoken.others.items()}
             about["inbound"] = settings.reachable
             about["lines"] = outbound.connected if outbound else []
             if presence.status:
@@ -161,13 +166,14 @@ async def run_agent(settings: Settings) -> None:
             inbound=settings.reachable,
             proofs=Proofs(settings.folder, contracts.training.address),
         )
+        stack.callback(node.stop)
         presence = SignsOfLife(contracts, agreement, registration, signer)
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
         # Who accepts nothing from outside still listens: for what comes over its own lines.
         at = (settings.listen_host, settings.listen_port)
         host, port = at if settings.reachable else ("127.0.0.1", 0)
-        server = PeerServer(identity, directory, engine, host, port, traffic, lines)
+        server = PeerServer(identity, directory, engine, host, port, traffic, lines, spoken)
         stack.push_async_callback(server.stop)
         port = await server.start()
         if not settings.reachable:

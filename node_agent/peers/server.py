@@ -20,16 +20,13 @@ from node_agent.identity.tls import PeerConnection, server_context
 from node_agent.peers.lines import FRAME_LIMIT_BYTES, HEARTBEAT_S, Exchange, Line
 from node_agent.peers.protocol import (
     MESSAGE_LIMIT_BYTES,
-    PROTOCOL,
-    PROTOCOL_MINOR,
     Directory,
     Envelope,
     Inbox,
     Peer,
     Traffic,
-    foreign_version,
-    version_header,
 )
+from node_agent.peers.versions import LINES, Spoken, Versions, refusal, used
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +42,7 @@ CONNECTIONS_FROM_PEER = 16
 LINES_FOR_EACH = 8
 
 _SENDER: web.RequestKey[Peer] = web.RequestKey("sender", Peer)
+_VERSION: web.RequestKey[int] = web.RequestKey("version", int)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,8 +59,10 @@ class PeerServer:
         port: int,
         traffic: Traffic | None = None,
         lines: Exchange | None = None,
+        spoken: Spoken | None = None,
     ) -> None:
         self._identity = identity
+        self._spoken = spoken or Spoken()
         self._traffic = traffic or Traffic()
         self._directory = directory
         self._inbox = inbox
@@ -145,14 +145,18 @@ class PeerServer:
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Judges every request anew: certificates expire and nodes leave, connections stay."""
         try:
-            request[_SENDER] = self._sender(request)
-            if version := foreign_version(request.headers):
-                return _problem(
-                    426,
-                    f"this node speaks version {PROTOCOL}.{PROTOCOL_MINOR} of the peers' protocol, "
-                    f"not {version}",
-                    "install the same major version of swarm-node at both sites",
-                )
+            request[_SENDER] = sender = self._sender(request)
+            try:
+                theirs, version = Versions.said(request.headers), used(request.headers)
+            except ValueError as error:
+                raise MessageRefused(str(error)) from error
+            self._spoken.heard(sender.spiffe_id, theirs)
+            own = self._spoken.own
+            if own.common(theirs) is None:
+                return _problem(426, *refusal(own, sender.spiffe_id, theirs))
+            if version not in own:
+                return _problem(426, f"this node speaks versions {own}, not {version}")
+            request[_VERSION] = version
             return await handler(request)
         except IdentityError as error:
             log.warning("peer refused: %s", error)
@@ -176,7 +180,7 @@ class PeerServer:
         return sender
 
     async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(version_header())
+        response.headers.update(self._spoken.headers())
         response.headers.update(self._bindings.headers(_connection(request).own.leaf))
 
     async def _receive(self, request: web.Request) -> web.Response:
@@ -201,7 +205,7 @@ class PeerServer:
 
     async def _status(self, request: web.Request) -> web.Response:
         own = self._identity.current().spiffe_id
-        return _json({"protocol": PROTOCOL, "node": own, **self._inbox.status()})
+        return _json({"protocol": str(self._spoken.own), "node": own, **self._inbox.status()})
 
     async def _keep_line(self, request: web.Request) -> web.StreamResponse:
         socket = await self._accept_line(request)
@@ -243,7 +247,8 @@ class PeerServer:
     async def _file(self, request: web.Request) -> web.StreamResponse:
         root, reader = request.match_info["root"], request[_SENDER]
         path = self._inbox.readable(root, reader)
-        if path is None and (wait := request.query.get("wait", "")).isdecimal():
+        wait = request.query.get("wait", "") if request[_VERSION] >= LINES else ""
+        if path is None and wait.isdecimal():
             # Half of a reader's patience at most: he has to hear that it did not come.
             limit_s = min(int(wait[:6]) / 1000, STALL_TIMEOUT_S / 2)
             path = await self._inbox.awaited(root, reader, limit_s)
@@ -253,8 +258,8 @@ class PeerServer:
         response = web.StreamResponse()
         response.content_length = len(content)
         response.content_type = "application/octet-stream"
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             for start in range(0, len(content), CHUNK_BYTES):
                 async with asyncio.timeout(STALL_TIMEOUT_S):
                     await response.write(content[start : start + CHUNK_BYTES])
@@ -267,6 +272,8 @@ class PeerServer:
             )
             if request.transport is not None:
                 request.transport.abort()
+        except ConnectionResetError:
+            log.debug("%s hung up before the whole file was there", request[_SENDER].spiffe_id)
         return response
 
 
