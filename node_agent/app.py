@@ -23,15 +23,13 @@ from node_agent.engine.engine import Engine
 from node_agent.engine.node import Node
 from node_agent.engine.presence import SignsOfLife
 from node_agent.engine.report import Reports
-from node_agent.engine.rhythm import adapts, first_batches
 from node_agent.engine.store import Store
-from node_agent.errors import ConfigError, MarketplaceError, ParameterError, TrainingSocketError
+from node_agent.errors import ConfigError, MarketplaceError
 from node_agent.identity.binding import NodeIdentity
 from node_agent.identity.choose import source_for
 from node_agent.identity.source import IdentitySource
 from node_agent.identity.svid import Svid
 from node_agent.joining import (
-    METERING,
     check_files,
     check_lease,
     check_terms,
@@ -40,23 +38,23 @@ from node_agent.joining import (
 )
 from node_agent.journal import Journal
 from node_agent.marketplace import MarketplaceClient
-from node_agent.merge.rules import E6, Rule
 from node_agent.models.keeping import keep
 from node_agent.models.library import Library
 from node_agent.operations.metrics import Metrics
 from node_agent.operations.storage import ARCHIVE, EXCHANGE, MODELS, make_room
 from node_agent.operations.troubles import remembered
-from node_agent.parameters.schema import Schema
 from node_agent.peers.client import PeerClient
 from node_agent.peers.lines import Exchange
 from node_agent.peers.outbound import Outbound
 from node_agent.peers.protocol import Traffic
 from node_agent.peers.server import PeerServer
+from node_agent.peers.versions import SPOKEN, Spoken, Versions
 from node_agent.proofs import Proofs
-from node_agent.trainer import PROTOCOL, Trainer
+from node_agent.trainer import Trainer
 from node_agent.usage.energy import Energy
 from node_agent.usage.meter import Meter
 from node_agent.usage.reports import UsageReports
+from node_agent.welcome import admit, welcome
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +62,10 @@ _ASK_CHAIN_AGAIN_S = 5.0
 _HEARTBEAT_S = 2.0  # so that the page of nodes is as fresh as people look at it
 
 
-async def run_agent(settings: Settings) -> None:
+async def run_agent(settings: Settings, speaks: Versions = SPOKEN) -> None:
     """Take part in the run of the settings, until cancelled.
 
+    ``speaks``: versions of the peers' protocol.
     A finished run is served on, so that late nodes and training processes get the final model.
     Raises ``NodeError`` or ``ChainError`` when the agent cannot start.
     """
@@ -107,7 +106,8 @@ async def run_agent(settings: Settings) -> None:
         run_chain = RunChain(contracts, run_id, signer, directory, journal)
         traffic = Traffic()
         lines = Exchange()
-        client = PeerClient(identity, directory, traffic, lines)
+        spoken = Spoken(speaks)
+        client = PeerClient(identity, directory, traffic, lines, spoken)
         client.detours = not settings.reachable
         stack.push_async_callback(client.close)
         energy = Energy()
@@ -125,6 +125,8 @@ async def run_agent(settings: Settings) -> None:
             }
             if engine is None:
                 return {"state": "starting", "node": settings.spiffe_id, **about}
+            about["protocol"] = str(spoken.own)
+            about["peers_protocol"] = {name: str(each) for name, each in spoken.others.items()}
             about["inbound"] = settings.reachable
             about["lines"] = outbound.connected if outbound else []
             if presence.status:
@@ -133,8 +135,8 @@ async def run_agent(settings: Settings) -> None:
 
         trainer = Trainer(
             settings.socket,
-            welcome=lambda: _welcome(settings, run_id, name, terms, rule, status()),
-            admit=lambda message: _admit(message, schema),
+            welcome=lambda: welcome(settings, run_id, name, terms, rule, status()),
+            admit=lambda message: admit(message, schema),
             status=status,
             answer_timeout_s=settings.evaluate_timeout_s,
             trained=meter.trained,
@@ -161,13 +163,14 @@ async def run_agent(settings: Settings) -> None:
             inbound=settings.reachable,
             proofs=Proofs(settings.folder, contracts.training.address),
         )
+        stack.callback(node.stop)
         presence = SignsOfLife(contracts, agreement, registration, signer)
         # Read before serving: the server knows its peers from the first request on.
         engine = Engine(node, (await run_chain.read()).round)
         # Who accepts nothing from outside still listens: for what comes over its own lines.
         at = (settings.listen_host, settings.listen_port)
         host, port = at if settings.reachable else ("127.0.0.1", 0)
-        server = PeerServer(identity, directory, engine, host, port, traffic, lines)
+        server = PeerServer(identity, directory, engine, host, port, traffic, lines, spoken)
         stack.push_async_callback(server.stop)
         port = await server.start()
         if not settings.reachable:
@@ -233,53 +236,6 @@ async def _serving(start: Callable[[], Any], stop: Callable[[], Any]) -> AsyncIt
         yield
     finally:
         await stop()
-
-
-def _welcome(
-    settings: Settings,
-    run_id: bytes,
-    name: str,
-    terms: Terms,
-    rule: Rule,
-    status: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
-        "do": "welcome",
-        "run": "0x" + run_id.hex(),
-        "name": name,
-        "node": settings.spiffe_id,
-        "round": status.get("round"),
-        "terms": {
-            "minPeers": terms.min_peers,
-            "syncFrequency": first_batches(terms.sync_frequency),
-            "adaptiveSync": adapts(terms.sync_frequency),
-            "maxRounds": terms.max_rounds,
-            "mergeMethod": rule.name,
-            "mergeParameter": (terms.merge_parameter or rule.default_e6) / E6,
-            "metering": METERING[terms.metering],
-        },
-        "validation": str(settings.validation) if settings.validation else None,
-        "directory": str(settings.folder / EXCHANGE),
-    }
-
-
-def _admit(message: Mapping[str, Any], schema: Schema) -> None:
-    """Refuse a training process that speaks another protocol or trains another model."""
-    if message["op"] == "hello" and message.get("protocol") != PROTOCOL:
-        raise TrainingSocketError(
-            f"The training process speaks protocol {message.get('protocol')}, not {PROTOCOL}.",
-            hint="Install the same version for both.",
-        )
-    if message["op"] == "begin":
-        try:
-            difference = schema.difference(Schema.from_json(message.get("schema")))
-        except ParameterError as error:
-            raise TrainingSocketError(str(error), hint=error.hint) from error
-        if difference:
-            raise TrainingSocketError(
-                f"The model is not the one of the run: {difference}",
-                hint="Build the model that the initial parameters were made from.",
-            )
 
 
 def _marketplace(settings: Settings, svid: Callable[[], Svid]) -> MarketplaceClient | None:

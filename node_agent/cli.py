@@ -198,6 +198,11 @@ def enroll(
     print(f"enrollment  {done.enrollment} ({done.state})\nfolder      {done.folder}")
     print("next: the owner approves the enrollment on the marketplace's page;", file=sys.stderr)
     print(f"then set the run in {done.folder}/agent.toml and validate", file=sys.stderr)
+    if not done.url:
+        print(
+            "without a URL this node opens all connections itself, to nodes that have one",
+            file=sys.stderr,
+        )
 
 
 @app.command(epilog="Example: swarm-node version")

@@ -71,6 +71,7 @@ class Enrolled:
     enrollment: str
     state: str
     folder: str
+    url: str  # empty: the node accepts no inbound connections
 
 
 async def enroll(
@@ -87,7 +88,8 @@ async def enroll(
     Args:
         folder: made if it is missing, mode 0700.
         token: as the marketplace issued it; None: the one that was used here before.
-        url: where peers reach this node, https://host:port; None: as before.
+        url: where peers reach this node, https://host:port; "" if it accepts no connections;
+            None: as before.
         listen_host: address that the agent listens on.
         listen_port: port that the agent listens on.
         may_lead: whether the node may close rosters.
@@ -129,7 +131,7 @@ async def enroll(
     _keep(folder, granted, svid)
     _write_settings(folder, target, request, granted, svid.spiffe_id)
     state = str(answer.get("state", "awaiting-owner"))
-    return Enrolled(svid.spiffe_id, signer.address, enrollment_id, state, str(folder))
+    return Enrolled(svid.spiffe_id, signer.address, enrollment_id, state, str(folder), request.url)
 
 
 def _own_folder(folder: Path) -> Path:
@@ -154,7 +156,9 @@ def _request(
     if begun is not None and token in (None, begun.token):
         if url is not None and url != begun.url:
             raise ConfigError(
-                f"this enrollment was begun with the URL {begun.url}",
+                f"this enrollment was begun with the URL {begun.url}"
+                if begun.url
+                else "this enrollment was begun without a URL",
                 hint="an address cannot be changed under a used token: enroll with a new one",
             )
         return begun

@@ -8,10 +8,6 @@ die and come back at any point; the training process then repeats what it had as
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import socket
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,10 +17,10 @@ from typing import Any
 
 from node_agent.engine.signals import Changed
 from node_agent.errors import TrainingSocketError
+from node_agent.training_lines import LINE_LIMIT_BYTES, check_user, receive, send
 
 PROTOCOL = 1
 _SAMPLES_LIMIT = 1 << 53  # whole numbers that every reader of JSON can tell apart
-_LINE_LIMIT_BYTES = 4 << 20  # a schema names every tensor of a model
 
 
 class TrainerGone(TrainingSocketError):
@@ -130,7 +126,7 @@ class Trainer:
                 hint="Set `socket` to a shorter path.",
             )
         self._server = await asyncio.start_unix_server(
-            self._serve, path=str(self._path), limit=_LINE_LIMIT_BYTES
+            self._serve, path=str(self._path), limit=LINE_LIMIT_BYTES
         )
         self._path.chmod(0o600)
 
@@ -198,7 +194,7 @@ class Trainer:
         """Tell the training process that it cannot go on, and hang up."""
         if self._stream:
             with suppress(ConnectionError):
-                await _send(self._stream[1], {"do": "refuse", "error": error, "hint": hint})
+                await send(self._stream[1], {"do": "refuse", "error": error, "hint": hint})
             self._stream[1].close()
             self._request = None
 
@@ -206,7 +202,7 @@ class Trainer:
         """One line for the user's terminal, while he waits."""
         if self._stream and self._request and not self._turn.locked():
             with suppress(ConnectionError):
-                await _send(self._stream[1], {"do": "wait", "message": message})
+                await send(self._stream[1], {"do": "wait", "message": message})
 
     async def _instruct(
         self, instruction: dict[str, Any], request: Request | None = None
@@ -230,7 +226,7 @@ class Trainer:
         self._answer = asyncio.get_running_loop().create_future()
         self._loading = instruction.get("round") if instruction["do"] == "load" else None
         try:
-            await _send(self._stream[1], instruction)
+            await send(self._stream[1], instruction)
             return await asyncio.wait_for(self._answer, self._answer_timeout_s)
         except TimeoutError as error:
             waited = f"{instruction['do']}: no answer in {self._answer_timeout_s:g} s"
@@ -245,20 +241,20 @@ class Trainer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            _check_user(writer.get_extra_info("socket"))
-            first = await _receive(reader)
+            check_user(writer.get_extra_info("socket"))
+            first = await receive(reader)
             if first.get("op") == "status":
-                await _send(writer, dict(self._status()))
+                await send(writer, dict(self._status()))
             elif first.get("op") in ("pause", "resume"):
                 self._pause(first["op"] == "pause")
-                await _send(writer, dict(self._status()))
+                await send(writer, dict(self._status()))
             elif first.get("op") == "hello":
                 await self._attend(first, reader, writer)
             else:
                 raise TrainingSocketError("A training process says hello first.")
         except TrainingSocketError as error:
             with suppress(ConnectionError):
-                await _send(writer, {"do": "refuse", "error": str(error), "hint": error.hint})
+                await send(writer, {"do": "refuse", "error": str(error), "hint": error.hint})
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # it has hung up: nobody is left to tell
         finally:
@@ -279,9 +275,9 @@ class Trainer:
         self._stream = (reader, writer)  # before anything is awaited: there is one place
         self._gradients = hello.get("gradients", True) is not False
         try:
-            await _send(writer, self._welcome())
+            await send(writer, self._welcome())
             while True:
-                self._take(await _receive(reader))
+                self._take(await receive(reader))
         finally:
             self._stop_training(0)
             self._stream, self._request = None, None
@@ -315,32 +311,3 @@ class Trainer:
             round_number, since_s = self._training
             self._training = None
             self._trained(round_number, asyncio.get_running_loop().time() - since_s, samples)
-
-
-def _check_user(sock: socket.socket) -> None:
-    """Only the agent's own user may train through it (the kernel names the peer's)."""
-    size = struct.calcsize("3i")
-    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    if uid != os.getuid():
-        raise TrainingSocketError(
-            "The training process runs as another user.",
-            hint=f"Run it as the agent's user (uid {os.getuid()}).",
-        )
-
-
-async def _send(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
-    writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-    await writer.drain()
-
-
-async def _receive(reader: asyncio.StreamReader) -> dict[str, Any]:
-    try:
-        line = await reader.readuntil(b"\n")
-        message = json.loads(line)
-    except asyncio.LimitOverrunError as error:
-        raise TrainingSocketError(f"A line exceeds {_LINE_LIMIT_BYTES} bytes.") from error
-    except ValueError as error:
-        raise TrainingSocketError(f"Not a line of JSON: {error}") from error
-    if not isinstance(message, dict):
-        raise TrainingSocketError("Every line is a JSON object.")
-    return message

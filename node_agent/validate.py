@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -11,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
-from yarl import URL
 
 from contracts.errors import ChainError, KeyFileError
 from contracts.keys import Signer, load_key
 from node_agent import lease
+from node_agent.addresses import Concern, leads_here, others_reached
 from node_agent.config import Settings
 from node_agent.errors import (
     AgentStateError,
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-REACH_TIMEOUT_S = 5.0
 COMMON = 2  # metering on an agreed validation set
 
 
@@ -72,17 +69,13 @@ async def validate(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding(name, "ok", await check(settings, found))
             except _Skipped as error:
                 yield Finding(name, "skipped", str(error))
-            except _Warning as error:
+            except Concern as error:
                 yield Finding(name, "warning", str(error), error.hint)
             except (NodeError, ChainError) as error:
                 yield Finding(name, "failed", str(error), error.hint)
     finally:
         if found.contracts is not None:
             await found.contracts.chain.close()
-
-
-class _Warning(NodeError):
-    """Something to know, but not in the way."""
 
 
 async def _folder(settings: Settings, found: _Found) -> str:
@@ -170,10 +163,15 @@ def _fitting(settings: Settings, signer: Signer, mine: Registration) -> str:
         )
     if mine.url != settings.url:
         raise ConfigError(
-            f"peers are told {mine.url}, and the settings say {settings.url}",
-            hint="an address is changed by a new enrollment",
+            f"peers are told {_address(mine.url)}, and the settings say {_address(settings.url)}",
+            hint="an address is changed by a new enrollment; where a URL is enrolled and nothing "
+            "is let in, set inbound = false",
         )
     return f"registration {mine.number}"
+
+
+def _address(url: str) -> str:
+    return url or "that this node accepts no connections"
 
 
 async def _run(settings: Settings, found: _Found) -> str:
@@ -227,34 +225,11 @@ def _hash_of(path: Path | None, name: str, expected: bytes) -> str:
 
 
 async def _reachable(settings: Settings, found: _Found) -> str:
-    """Whether a connection to the node's own URL arrives: at the agent, or at a stand-in for it."""
-    if not settings.reachable:
-        return "accepts no inbound connections: it opens them itself"
-    arrived = asyncio.Event()
-
-    def arrive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        arrived.set()
-        writer.close()
-
-    stand_in: asyncio.Server | None = None
-    with contextlib.suppress(OSError):  # taken: then the agent itself is there
-        stand_in = await asyncio.start_server(arrive, settings.listen_host, settings.listen_port)
-    address = URL(settings.url)
-    try:
-        async with asyncio.timeout(REACH_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-            writer.close()
-            if stand_in is not None:
-                await arrived.wait()
-    except (OSError, TimeoutError) as error:
-        raise _Warning(
-            f"{settings.url} does not lead here, seen from this machine: {error or 'no answer'}",
-            hint="check name, firewall and port forwarding; a peer may see more than this machine",
-        ) from error
-    finally:
-        if stand_in is not None:
-            stand_in.close()
-    return settings.url
+    if settings.reachable:
+        return await leads_here(settings)
+    contracts = _needed(found.contracts, "the chain")
+    agreement = bytes.fromhex(settings.agreement[2:])
+    return await others_reached(settings, await contracts.consortium.registrations(agreement))
 
 
 def _needed(value: T | None, what: str) -> T:

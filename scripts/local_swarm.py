@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -39,13 +35,13 @@ from contracts.messages import (
 )
 from marketplace.identity import authority
 from node_agent.engine.store import file_root
-from node_agent.errors import AgentStateError
-from node_agent.health import ask_status
 from node_agent.identity.builtin import certificate_request, private_pem
 from node_agent.parameters.format import ParameterFile
 from node_agent.parameters.schema import schema_hash
+from scripts.local_site import TRUST_DOMAIN, Place, Site, free_port
 
-TRUST_DOMAIN = "local.example"
+__all__ = ["TRUST_DOMAIN", "LocalSwarm", "Place", "Site", "free_port"]
+
 RUN_NAME = "local"
 POOL_WEI = 1000 * 10**18
 _DAY_S = 86_400
@@ -55,95 +51,6 @@ chain = "svid.pem"
 key = "svid_key.pem"
 bundle = "bundle.pem"
 """
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a site's processes run, and how others reach it there."""
-
-    host: str = "127.0.0.1"
-    command: tuple[str, ...] = ()
-    """In front of every command, to enter the place."""
-    inbound: bool = True
-    rpc_url: str | None = None
-    """Of the chain, as seen from there; None: as from here."""
-
-
-@dataclass
-class Site:
-    """One node of an organization: its folder, keys and processes."""
-
-    party: int
-    organization: str
-    node: str
-    folder: Path
-    port: int
-    wallet: Signer
-    key: Signer
-    place: Place = Place()
-    agent: subprocess.Popen[bytes] | None = None
-    training: subprocess.Popen[bytes] | None = None
-    logs: list[IO[bytes]] = field(default_factory=list)
-
-    @property
-    def spiffe_id(self) -> str:
-        """The name of the node."""
-        return f"spiffe://{TRUST_DOMAIN}/org/{self.organization}/node/{self.node}"
-
-    @property
-    def url(self) -> str:
-        """As it is enrolled."""
-        return f"https://{self.place.host}:{self.port}" if self.place.inbound else ""
-
-    def status(self) -> dict[str, Any]:
-        """What the agent says of itself; empty while it does not answer."""
-        try:
-            return ask_status(self.folder / "agent.sock")
-        except AgentStateError:
-            return {}
-
-    def start_agent(self, program: Sequence[str] = ()) -> None:
-        """Start, or start again, `swarm-node`, or another program in its place."""
-        agent = program or [str(Path(sys.executable).with_name("swarm-node"))]
-        self.agent = self._start([*agent, "run", "-c", str(self.folder)], "agent.log", {})
-
-    def start_training(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a training process that finds the agent through its socket."""
-        variables = {"SWARM_AGENT_SOCKET": str(self.folder / "agent.sock"), **environment}
-        self.training = self._start(command, "training.log", variables)
-
-    def _start(
-        self, command: Sequence[str], log: str, environment: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
-        output = (self.folder / log).open("ab")
-        self.logs.append(output)
-        return subprocess.Popen(
-            [*self.place.command, *command],
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **environment},
-        )
-
-    def stop(self) -> None:
-        """End both processes."""
-        for process in (self.training, self.agent):
-            if process and process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait(10)
-        self.training = self.agent = None
-        for log in self.logs:
-            log.close()
 
 
 class LocalSwarm:

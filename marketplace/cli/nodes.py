@@ -56,7 +56,7 @@ def approve(
     with options.client(market, wallet, password_file) as client:
         waiting = _waiting(client, node)
         if not yes:
-            note(f"{waiting['spiffe_id']}\nkey {waiting['key']}\nURL {waiting['url']}")
+            note(f"{waiting['spiffe_id']}\nkey {waiting['key']}\nURL {_address(waiting)}")
             typer.confirm("Is this the key that the node shows?", abort=True, err=True)
         shown = client.approve(waiting)
         if wait_s > 0:
@@ -129,8 +129,8 @@ def list_nodes(
         chosen = agreement_id(client, agreement) if agreement else None
         enrolled = client.nodes(chosen)
         waiting = [each for each in client.enrollments(chosen) if each["state"] != "enrolled"]
-    rows = [(_name(each), _state(each), _heard(each), each["url"]) for each in enrolled]
-    rows += [(_name(each), each["state"], "-", each["url"]) for each in waiting]
+    rows = [(_name(each), _state(each), _heard(each), _address(each)) for each in enrolled]
+    rows += [(_name(each), each["state"], "-", _address(each)) for each in waiting]
     head = ("node", "state", "heard", "url")
     show({"nodes": enrolled, "waiting": waiting}, as_json, table(head, rows))
 
@@ -159,6 +159,10 @@ def _state(each: dict[str, Any]) -> str:
     if not each["heard_s"]:
         return "enrolled"
     return "silent" if each["silent"] else str(each["status"].get("state", "up"))
+
+
+def _address(each: dict[str, Any]) -> str:
+    return each["url"] or "takes no connections"
 
 
 def _heard(each: dict[str, Any]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from contracts.messages import (
@@ -19,13 +18,9 @@ from contracts.messages import (
     Refusal,
     Roster,
     Update,
-    digest,
-    pack_shares,
     struct_hash,
     to_json,
-    unpack_shares,
 )
-from contracts.votes import common_part
 from node_agent.engine.checks import Checks
 from node_agent.engine.context import RoundContext
 from node_agent.engine.rosters import (
@@ -34,8 +29,10 @@ from node_agent.engine.rosters import (
     Signed,
     check_roster,
     lineage,
+    nested,
     roster_envelope,
 )
+from node_agent.engine.tally import Tally, tallied_as
 from node_agent.errors import MessageRefused
 from node_agent.peers.protocol import Envelope, Peer
 
@@ -45,28 +42,6 @@ Proven = Callable[
     None,
 ]
 """Told of a registration that has signed two things which contradict each other."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Who signed one and the same attestation; under `local`, but for rows over the same parties.
-
-    ``attestation`` is what all signed alike, ``signed`` what each one did.
-    """
-
-    attestation: Attestation
-    signatures: dict[int, str] = field(default_factory=dict)
-    signed: dict[int, Attestation] = field(default_factory=dict)
-
-    @property
-    def listed(self) -> tuple[int, ...]:
-        """The organizations that the rows are about."""
-        first = next(iter(self.signed.values()))
-        return tuple(party for party, _ in unpack_shares(first.shares))
-
-    def seen_by(self, registration: int) -> Attestation:
-        """With this node's own numbers where it signed any; under `local` zeros otherwise."""
-        return self.signed.get(registration, self.attestation)
 
 
 class Book:
@@ -153,17 +128,11 @@ class Book:
 
     def _add_attestation(self, signed: Signed[Attestation]) -> bool:
         attestation, signer = signed.message, signed.registration
-        key = digest(self.context.domain, attestation)
         known = self._attested.setdefault((signer, attestation.term), signed)
         if known.message != attestation:
             self._prove(known, signed)
             raise self._contradiction(signer)
-        common = attestation
-        if self.context.local:
-            # Rows over other organizations could not be sealed together.
-            common = common_part(attestation)
-            listed = [(party, 0) for party, _ in unpack_shares(attestation.shares)]
-            key = digest(self.context.domain, replace(common, shares=pack_shares(listed)))
+        common, key = tallied_as(self.context, attestation)
         tally = self.tallies.setdefault(key, Tally(common))
         if signer in tally.signatures:
             return False
@@ -183,8 +152,8 @@ class Book:
         """
         found = dict(self.closed)
         commits = self._commits(envelope)
-        for each in _nested(envelope, "earlier", limit=self.last_term):
-            if _nested(each, "earlier", limit=self.last_term):
+        for each in nested(envelope, "earlier", limit=self.last_term):
+            if nested(each, "earlier", limit=self.last_term):
                 raise MessageRefused("earlier rosters do not nest")
             earlier = self._closed(each, commits | self._commits(each), found)
             found[earlier.root] = earlier
@@ -214,7 +183,7 @@ class Book:
             raise MessageRefused(f"term {roster.term} is not led by {signed.registration}")
         updates = {n: commits[n] for n in roster.members if n in commits}
         evidence = {}
-        for each in _nested(envelope, "holdings", limit=len(self.context.members)):
+        for each in nested(envelope, "holdings", limit=len(self.context.members)):
             held = self._checks.read(Holdings, each)
             evidence[held.registration] = held
             self._offer(self.holdings.setdefault(held.message.term, {}), held)
@@ -225,7 +194,7 @@ class Book:
 
     def _commits(self, envelope: Envelope) -> dict[int, Signed[Update]]:
         commits = {}
-        for each in _nested(envelope, "updates", limit=len(self.context.members)):
+        for each in nested(envelope, "updates", limit=len(self.context.members)):
             update = self._checks.read(Update, each)
             commits[update.registration] = update
             self._offer(self.updates, update)
@@ -320,16 +289,3 @@ class Book:
                 for signer, signature in tally.signatures.items()
             ),
         ]
-
-
-_ROSTER_KEYS = frozenset({"roster", "updates", "holdings", "earlier"})
-
-
-def _nested(envelope: Envelope, name: str, *, limit: int) -> list[Envelope]:
-    """The envelopes within a roster's envelope. ``MessageRefused``."""
-    if envelope.kind != "roster" or set(envelope.message) != _ROSTER_KEYS:
-        raise MessageRefused("a roster comes with its updates, holdings and earlier rosters")
-    items = envelope.message[name]
-    if not isinstance(items, list) or len(items) > limit:
-        raise MessageRefused(f"the roster's {name} are not a list of at most {limit} messages")
-    return [Envelope.from_json(item) for item in items]

@@ -23,8 +23,8 @@ from contracts.messages import Attestation, Domain, Terms
 from contracts.parties import parties_in
 from contracts.training import Run, State
 from contracts.votes import NO_VOTES, votes_of
-from node_agent.engine.book import Tally
 from node_agent.engine.context import METERING_LOCAL, RoundContext
+from node_agent.engine.tally import Tally
 from node_agent.journal import Journal
 from node_agent.peers.protocol import Peer
 

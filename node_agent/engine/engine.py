@@ -17,7 +17,7 @@ from node_agent.engine.late import LateBooks
 from node_agent.engine.node import Node
 from node_agent.engine.round import Round
 from node_agent.errors import MessageRefused
-from node_agent.peers.protocol import PROTOCOL, Envelope, Peer
+from node_agent.peers.protocol import Envelope, Peer
 from node_agent.trainer import TrainerGone
 
 log = logging.getLogger(__name__)
@@ -257,7 +257,6 @@ class Engine:
     def status(self) -> Mapping[str, Any]:
         """What operators and peers are told; see ``peers.protocol.Inbox``."""
         status: dict[str, Any] = {
-            "protocol": PROTOCOL,
             "node": self._node.spiffe_id,
             "run": "0x" + self._node.chain.run_id.hex(),
             "training": self._node.trains,

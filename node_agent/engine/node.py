@@ -137,6 +137,11 @@ class Node:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
+    def stop(self) -> None:
+        """Leave what nobody waits for: the connections that it uses are about to be closed."""
+        for task in self._sending:
+            task.cancel()
+
     async def _send(self, peer: Peer, envelope: Envelope) -> None:
         for attempt in (1, 2):
             try:

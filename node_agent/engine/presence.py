@@ -11,6 +11,7 @@ from contracts.errors import ChainError
 from contracts.keys import Signer
 from contracts.messages import Alive, sign
 from contracts.parties import parties_in
+from node_agent.engine.deposits import Deposits
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class SignsOfLife:
         self._registration, self._signer = registration, signer
         self._party: int | None = None
         self._told = ""
+        self._deposits = Deposits(contracts, signer)
         self.status: dict[str, Any] = {}
 
     async def watch(self) -> None:
@@ -56,6 +58,9 @@ class SignsOfLife:
         if not case.open and not left_out:
             if self.status and "answered" not in self.status:
                 self.status = {**self.status, "answered": True}
+            await self._deposits.look(case.number)
+            if self.status:
+                self.status["collected_wei"] = self._deposits.collected_wei
             return
         self.status = {
             "number": case.number,
@@ -72,4 +77,4 @@ class SignsOfLife:
         signature = sign(self._contracts.domains.presence, alive, self._signer)
         await presence.alive(alive, signature, signer=self._signer)
         self.status["answered"] = True
-        log.info("Answered; what the suspicion deposited is ours to collect.")
+        log.info("Answered.")

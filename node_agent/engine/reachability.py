@@ -12,7 +12,7 @@ import logging
 from node_agent.engine.context import RoundContext
 from node_agent.engine.node import Node
 from node_agent.errors import PeerError
-from node_agent.peers.protocol import Peer
+from node_agent.peers.protocol import Peer, Reason
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ class Reachability:
     def __init__(self, node: Node, context: RoundContext) -> None:
         self._node, self._context = node, context
         self.unreached: dict[str, str] = {}
+        self.foreign: dict[str, str] = {}
+        """Of these, those that no version of the protocol is shared with."""
         self._seen: dict[str, frozenset[str]] = {}
         """Whom the others cannot reach, by who says so."""
 
@@ -47,9 +49,13 @@ class Reachability:
             status = await self._node.client.status(peer, _TIMEOUT_S)
         except PeerError as error:
             self.unreached[peer.spiffe_id] = str(error)
+            self.foreign.pop(peer.spiffe_id, None)
+            if error.reason == Reason.VERSION:
+                self.foreign[peer.spiffe_id] = f"{error}: {error.hint}"
             self._seen.pop(peer.spiffe_id, None)
             return
         self.unreached.pop(peer.spiffe_id, None)
+        self.foreign.pop(peer.spiffe_id, None)
         theirs = status.get("unreached")
         known = {each.spiffe_id for each in self._context.members}
         listed = theirs if isinstance(theirs, dict) else {}
@@ -62,7 +68,9 @@ class Reachability:
         for target in (peer.spiffe_id for peer in self._context.members):
             others = [who for who in table if who != target]
             failing = [who for who in others if target in table[who]]
-            if failing and len(failing) == len(others):
+            if target in self.foreign:
+                found.append(self.foreign[target])
+            elif failing and len(failing) == len(others):
                 found.append(
                     f"{target} is reached by nobody: is its agent running, and its address right?"
                 )

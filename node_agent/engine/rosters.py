@@ -207,3 +207,16 @@ def _body(
         "holdings": [each.envelope.to_json() for each in evidence.values()],
         "earlier": [],
     }
+
+
+_ROSTER_KEYS = frozenset({"roster", "updates", "holdings", "earlier"})
+
+
+def nested(envelope: Envelope, name: str, *, limit: int) -> list[Envelope]:
+    """The envelopes within a roster's envelope. ``MessageRefused``."""
+    if envelope.kind != "roster" or set(envelope.message) != _ROSTER_KEYS:
+        raise MessageRefused("a roster comes with its updates, holdings and earlier rosters")
+    items = envelope.message[name]
+    if not isinstance(items, list) or len(items) > limit:
+        raise MessageRefused(f"the roster's {name} are not a list of at most {limit} messages")
+    return [Envelope.from_json(item) for item in items]

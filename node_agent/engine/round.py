@@ -10,13 +10,11 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from contracts.messages import Update
-from node_agent.engine.book import Book, Tally
+from node_agent.engine.book import Book
+from node_agent.engine.commit import Commit
 from node_agent.engine.context import RoundContext
-from node_agent.engine.headers import update_metadata
 from node_agent.engine.late import LateBooks
 from node_agent.engine.leader import ranking
 from node_agent.engine.node import Node
@@ -24,14 +22,12 @@ from node_agent.engine.reachability import Reachability
 from node_agent.engine.report import RoundReport
 from node_agent.engine.sealing import post_again_and_again, turn_to_post_s
 from node_agent.engine.signals import alongside, end, unless
-from node_agent.engine.store import file_root
+from node_agent.engine.tally import Tally
 from node_agent.engine.terms import Terms
-from node_agent.errors import MessageRefused, ParameterError, PeerError
-from node_agent.parameters.check import check_update
-from node_agent.parameters.format import ParameterFile
+from node_agent.errors import MessageRefused, PeerError
 from node_agent.peers.protocol import Envelope, Peer
 from node_agent.proofs import Signed
-from node_agent.trainer import Request, TrainerGone
+from node_agent.trainer import TrainerGone
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +55,7 @@ class Round:
         self.released = asyncio.Event()
         self.reach = None if context.round else Reachability(node, context)
         self._living = 0
-        self._trained_at: float | None = None
+        self.trained_at: float | None = None
         self.terms = Terms(self)
 
     def _contradicted(self, registration: int, first: Signed, second: Signed) -> None:
@@ -169,7 +165,7 @@ class Round:
 
     async def _play_on(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._get_ready() if self.context.round == 0 else self._commit())
+            group.create_task(self._get_ready() if self.context.round == 0 else Commit(self).make())
             group.create_task(self.terms.play())
 
     def _recall(self) -> None:
@@ -203,76 +199,6 @@ class Round:
         """Names this round in messages that carry no signature."""
         context = self.context
         return {"run_id": context.run_hex, "round": context.round, "prev": context.prev_hex}
-
-    async def _commit(self) -> None:
-        if self.node.registration in self.book.updates:
-            return
-        request = await self._trained()
-        if self.book.rosters:
-            log.info("Round %d closed its roster without us.", self.context.round)
-            return
-        self._trained_at = request.received_s
-        started = asyncio.get_running_loop().time()
-        try:
-            update = await self._write_update(request)
-        except ParameterError as error:
-            log.error("Nothing is committed to round %d: %s", self.context.round, error)
-            self.state = "refused"
-            return await self.node.trainer.refuse(str(error), error.hint)
-        self.say(self.node.sign_once(self.context, "update", 0, update))
-        self.node.meter.committed(self.context.round, update.samples)
-        self.report.samples = update.samples
-        self.report.commit_s = asyncio.get_running_loop().time() - started
-        self.state = "committed"
-
-    async def _trained(self) -> Request:
-        """The training process's request to sync, trained from this round's base."""
-        while True:
-            request = await self.node.trainer.waiting()
-            if request.op == "sync" and request.base == self.context.base_root.hex():
-                return request
-            if request.op == "end":
-                # It has done its epochs: it contributes no more, and waits for the final model.
-                await asyncio.Event().wait()
-            with suppress(TrainerGone):
-                await self.node.hand_over(self.context, self.context.base_root, self.context.round)
-
-    async def _write_update(self, request: Request) -> Update:
-        context, node = self.context, self.node
-        scratch = node.store.scratch(context.round, "update")
-        while True:
-            try:
-                await node.trainer.write(request, scratch, update_metadata(context, node.spiffe_id))
-                break
-            except TrainerGone:
-                request = await self._trained()
-        root, size = await asyncio.to_thread(self._inspect, scratch)
-        samples = request.samples
-        if samples < context.terms.min_samples:
-            raise ParameterError(
-                f"{samples} samples since the last sync, the terms ask for "
-                f"{context.terms.min_samples}",
-                hint="An update from few samples can be turned back into them: train on more.",
-            )
-        node.store.adopt(scratch, context.round, root)
-        return Update(
-            context.run_id, context.round, context.prev, node.registration, root, size, samples
-        )
-
-    def _inspect(self, path: Path) -> tuple[bytes, int]:
-        """Root and size of our own update, held to what the others will hold it to."""
-        try:
-            file = ParameterFile.open(path)
-        except OSError as error:
-            raise ParameterError(f"the training process has written nothing: {error}") from error
-        expected = update_metadata(self.context, self.node.spiffe_id)
-        reject = check_update(file, self.node.schema, expected)
-        if reject:
-            raise ParameterError(
-                f"what was trained since the last sync cannot be sent: {reject.text}",
-                hint="If it diverged, lower the learning rate; start the training process again.",
-            )
-        return file_root(path), file.size
 
     def account(self) -> RoundReport:
         """The report of a round that is over here."""
@@ -328,7 +254,7 @@ class Round:
                 await self.node.hand_over(
                     self.context, attestation.merged_root, self.context.round + 1, attestation
                 )
-        self.report.close(self._trained_at, asyncio.get_running_loop().time())
+        self.report.close(self.trained_at, asyncio.get_running_loop().time())
         self.state = "sealing"
         self.released.set()
 

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 
 from contracts.errors import ChainError
 from contracts.messages import Attestation
-from node_agent.engine.book import Book, Tally
+from node_agent.engine.book import Book
 from node_agent.engine.chain import RunChain
 from node_agent.engine.late import LateBooks
+from node_agent.engine.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -17,25 +17,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from contracts.messages import (
     Attestation,
-    Holdings,
     Refusal,
-    Roster,
     digest,
     pack_rejects,
     pack_shares,
 )
 from node_agent.engine.checks import REASON_LIMIT_CHARS
+from node_agent.engine.closing import Closing
 from node_agent.engine.exchange import Merged, fetch_updates, merge_roster
+from node_agent.engine.gathering import Gathering
 from node_agent.engine.liveness import Liveness
 from node_agent.engine.measure import Measured, disagreement, measure
 from node_agent.engine.rosters import (
     NO_ROSTER,
     Closed,
-    Evidence,
-    bitmap,
-    bound_updates,
-    root_of,
-    roster_body,
 )
 from node_agent.engine.signals import unless
 from node_agent.peers.protocol import Peer
@@ -47,7 +42,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _REFUSALS_BEFORE_VOID = 2
-_ASK_AGAIN_S, _ASK_AGAIN_MOST_S = 2.0, 15.0
 
 
 class TermOver(Exception):
@@ -61,6 +55,8 @@ class Terms:
         self._round = round_
         self._node, self._context, self._book = round_.node, round_.context, round_.book
         self.liveness = Liveness(self._node, self._context)
+        self._gathering = Gathering(round_)
+        self._closing = Closing(round_, self.liveness)
         self.number = 0
         self._merging: dict[bytes, asyncio.Task[Merged]] = {}
         """By ``updates_root``."""
@@ -79,10 +75,10 @@ class Terms:
     async def play(self) -> None:
         """Go through the terms; the caller cancels when the round is agreed, or over."""
         context, book = self._context, self._book
-        await self._quorum_commits()
+        await self._gathering.quorum_commits()
         if context.round == 0:
             # The others' training processes may be late; unless somebody has begun already.
-            await self._ready_organizations()
+            await self._gathering.ready_organizations()
             await self.liveness.gather(
                 lambda n: n in book.ready or bool(book.proposals) or bool(book.holdings),
                 self._node.ready_timeout_s,
@@ -105,35 +101,6 @@ class Terms:
                 await asyncio.Event().wait()
             self._enter(max(self.number + 1, book.term_of_majority()))
 
-    async def _quorum_commits(self) -> None:
-        """Wait for a quorum; who has said his part asks again and again for what was lost.
-
-        Nobody repeats by himself what he could not deliver while the others were away.
-        """
-        context, book = self._context, self._book
-        said = book.updates if context.round else book.ready
-        pause_s = _ASK_AGAIN_S
-        while not book.has_quorum(said):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._node.changed.until(lambda: book.has_quorum(said))
-            if self._node.registration in said and not book.has_quorum(said):
-                if context.round:
-                    await self._round.catch_up(self._node.others(context))
-                else:
-                    self._round.say_ready()
-                pause_s = min(2 * pause_s, _ASK_AGAIN_MOST_S)
-
-    async def _ready_organizations(self) -> None:
-        """Wait for as many as the operator wants to see at the start, at most `ready_timeout_s`."""
-        context, book, node = self._context, self._book, self._node
-        wanted = min(node.ready_organizations, context.organizations)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(node.ready_timeout_s):
-                await node.changed.until(
-                    lambda: len(context.parties_of(book.ready)) >= wanted or bool(book.tallies)
-                )
-
     def _limit_s(self) -> float:
         """Doubles per term, up to the time after which the round may be reopened anyway."""
         terms = self._context.terms
@@ -144,7 +111,7 @@ class Terms:
         """Reach a term; its leader needs to know who holds what."""
         self.number = term
         if term > 0:
-            self._tell_holdings(term)
+            self._closing.tell_holdings(term)
 
     async def _overruled(self, term: int) -> None:
         """Return, by ``TermOver``, when the others have given this term up."""
@@ -170,7 +137,7 @@ class Terms:
         closed = None
         if self._context.round:
             closed = await (
-                self._close_roster(term)
+                self._closing.close(term)
                 if leads
                 else self._heard(lambda: self._book.rosters.get(term))
             )
@@ -236,63 +203,6 @@ class Terms:
         committed = self._context.round == 0 or leader.registration in self._book.updates
         await self.liveness.lost(leader, trusted=committed)
         raise TermOver(f"its leader {leader.spiffe_id} does not answer, or has nothing that trains")
-
-    # -- roster
-
-    async def _close_roster(self, term: int) -> Closed:
-        context, book = self._context, self._book
-        evidence: Evidence = {}
-        bound = None
-        if term == 0:
-            await self.liveness.gather(
-                lambda n: n in book.updates, context.terms.quorum_grace / 1000
-            )
-        else:
-            evidence = await self._gather_evidence(term)
-            bound = bound_updates(context, evidence, book.closed)
-        updates = bound or {
-            peer.registration: book.updates[peer.registration]
-            for peer in context.members
-            if peer.registration in book.updates
-        }
-        roster = Roster(
-            context.run_id, context.round, context.prev, term, tuple(updates),
-            root_of(context, updates),
-        )  # fmt: skip
-        named = {held.message.roster_root for held in evidence.values()} - {NO_ROSTER}
-        body = roster_body(roster, updates, evidence, [book.closed[root] for root in named])
-        self._round.say(self._node.sign_once(context, "roster", term, roster, body))
-        return book.rosters[term]
-
-    async def _gather_evidence(self, term: int) -> Evidence:
-        """Holdings of more than half; asks those who play by a roster that never came here."""
-        book = self._book
-        asked: set[int] = set()
-        while True:
-            evidence = book.evidence(term)
-            if book.has_majority(evidence):
-                return evidence
-            for number in set(book.unknown(term)) - asked:
-                asked.add(number)
-                peer = self._context.by_registration[number]
-                self._node.background(self._round.catch_up([peer]))
-            await self._node.changed.until(
-                lambda: (
-                    book.has_majority(book.evidence(term)) or bool(set(book.unknown(term)) - asked)
-                )
-            )
-
-    def _tell_holdings(self, term: int) -> None:
-        context, latest = self._context, self._book.latest()
-        held = [
-            self._node.store.path(context.round, update.message.root).exists()
-            for update in (latest.updates.values() if latest else ())
-        ]
-        holdings = Holdings(
-            context.run_id, context.round, context.prev, term,
-            self._node.registration, latest.root if latest else NO_ROSTER, bitmap(held),
-        )  # fmt: skip
-        self._round.say(self._node.sign_once(context, "holdings", term, holdings))
 
     # -- merging and attesting
 

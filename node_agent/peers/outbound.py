@@ -42,10 +42,17 @@ class Outbound:
 
     async def run(self) -> None:
         """Until cancelled."""
+        told = False
         try:
             while True:
                 reachable = {p.spiffe_id: p for p in self._peers() if p.url}
                 reachable.pop(self._own, None)
+                if not reachable and not told:
+                    log.warning(
+                        "No other node has an address: nobody can be spoken to until one is "
+                        "enrolled with a URL."
+                    )
+                told = not reachable
                 for name in self._laying.keys() - reachable.keys():
                     self._laying.pop(name).cancel()
                 for name, peer in reachable.items():

@@ -14,9 +14,6 @@ from node_agent.errors import MessageRefused
 if TYPE_CHECKING:
     from contracts.messages import Domain
 
-PROTOCOL = 1
-PROTOCOL_MINOR = 1  # 1: lines, waiting for files. What is new in a minor version may be ignored.
-PROTOCOL_HEADER = "Swarm-Protocol"
 KINDS = frozenset({"ready", "update", "roster", "holdings", "attestation", "refusal", "sealed"})
 MESSAGE_LIMIT_BYTES = 1 << 20  # of one message as JSON
 HELD_LIMIT_BYTES = 16 << 20  # of one answer that lists all messages of a round
@@ -35,20 +32,6 @@ class Reason(StrEnum):
     HASH = "hash"  # the file is not the one that was asked for
     VERSION = "version"  # it speaks another version of this protocol
     PROTOCOL = "protocol"  # its answer makes no sense
-
-
-def version_header() -> dict[str, str]:
-    """What every request and answer says of its sender."""
-    return {PROTOCOL_HEADER: f"{PROTOCOL}.{PROTOCOL_MINOR}"}
-
-
-def foreign_version(headers: Mapping[str, str]) -> str | None:
-    """The version that the other side speaks, if this one cannot; minor differences are fine.
-
-    Who says nothing is of before 1.1, and speaks 1.
-    """
-    version = headers.get(PROTOCOL_HEADER, "1.0")
-    return None if version.partition(".")[0] == str(PROTOCOL) else version[:20]
 
 
 @dataclass(slots=True)

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import mmap
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import cast
 
 from aiohttp import web
 
 from node_agent.errors import AgentStateError, IdentityError, MessageRefused
 from node_agent.identity.binding import Bindings, NodeIdentity
 from node_agent.identity.svid import Leaf
-from node_agent.identity.tls import PeerConnection, server_context
+from node_agent.identity.tls import server_context
 from node_agent.peers.lines import FRAME_LIMIT_BYTES, HEARTBEAT_S, Exchange, Line
 from node_agent.peers.protocol import (
     MESSAGE_LIMIT_BYTES,
-    PROTOCOL,
-    PROTOCOL_MINOR,
     Directory,
     Envelope,
     Inbox,
     Peer,
     Traffic,
-    foreign_version,
-    version_header,
 )
+from node_agent.peers.replies import connection_of, json_reply, mapped, problem
+from node_agent.peers.versions import LINES, Spoken, Versions, refusal, used
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +39,7 @@ CONNECTIONS_FROM_PEER = 16
 LINES_FOR_EACH = 8
 
 _SENDER: web.RequestKey[Peer] = web.RequestKey("sender", Peer)
+_VERSION: web.RequestKey[int] = web.RequestKey("version", int)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,8 +56,10 @@ class PeerServer:
         port: int,
         traffic: Traffic | None = None,
         lines: Exchange | None = None,
+        spoken: Spoken | None = None,
     ) -> None:
         self._identity = identity
+        self._spoken = spoken or Spoken()
         self._traffic = traffic or Traffic()
         self._directory = directory
         self._inbox = inbox
@@ -145,25 +142,29 @@ class PeerServer:
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Judges every request anew: certificates expire and nodes leave, connections stay."""
         try:
-            request[_SENDER] = self._sender(request)
-            if version := foreign_version(request.headers):
-                return _problem(
-                    426,
-                    f"this node speaks version {PROTOCOL}.{PROTOCOL_MINOR} of the peers' protocol, "
-                    f"not {version}",
-                    "install the same major version of swarm-node at both sites",
-                )
+            request[_SENDER] = sender = self._sender(request)
+            try:
+                theirs, version = Versions.said(request.headers), used(request.headers)
+            except ValueError as error:
+                raise MessageRefused(str(error)) from error
+            self._spoken.heard(sender.spiffe_id, theirs)
+            own = self._spoken.own
+            if own.common(theirs) is None:
+                return problem(426, *refusal(own, sender.spiffe_id, theirs))
+            if version not in own:
+                return problem(426, f"this node speaks versions {own}, not {version}")
+            request[_VERSION] = version
             return await handler(request)
         except IdentityError as error:
             log.warning("peer refused: %s", error)
-            return _problem(403, str(error), error.hint, close=True)
+            return problem(403, str(error), error.hint, close=True)
         except MessageRefused as error:
-            return _problem(422, error.reason, error.hint)
+            return problem(422, error.reason, error.hint)
         except web.HTTPException as error:
-            return _problem(error.status, error.reason)
+            return problem(error.status, error.reason)
 
     def _sender(self, request: web.Request) -> Peer:
-        connection = _connection(request)
+        connection = connection_of(request)
         leaf, now_s = connection.peer, self._identity.clock()
         if now_s >= connection.own.not_after_s:
             raise IdentityError("the certificate of this connection has expired: connect anew")
@@ -176,15 +177,15 @@ class PeerServer:
         return sender
 
     async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(version_header())
-        response.headers.update(self._bindings.headers(_connection(request).own.leaf))
+        response.headers.update(self._spoken.headers())
+        response.headers.update(self._bindings.headers(connection_of(request).own.leaf))
 
     async def _receive(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 body = await request.read()
         except TimeoutError:
-            return _problem(
+            return problem(
                 408, f"the message did not arrive within {REQUEST_TIMEOUT_S:g} s", close=True
             )
         try:
@@ -197,11 +198,11 @@ class PeerServer:
     async def _held(self, request: web.Request) -> web.Response:
         run, prev = request.query.get("run", ""), request.query.get("prev", "")
         held = self._inbox.held(run, prev)
-        return _json([envelope.to_json() for envelope in held])
+        return json_reply([envelope.to_json() for envelope in held])
 
     async def _status(self, request: web.Request) -> web.Response:
         own = self._identity.current().spiffe_id
-        return _json({"protocol": PROTOCOL, "node": own, **self._inbox.status()})
+        return json_reply({"protocol": str(self._spoken.own), "node": own, **self._inbox.status()})
 
     async def _keep_line(self, request: web.Request) -> web.StreamResponse:
         socket = await self._accept_line(request)
@@ -213,7 +214,7 @@ class PeerServer:
         number = int(request.match_info["registration"])
         target = next((p for p in self._directory.peers() if p.registration == number), None)
         if target is None or not self._lines.holds(target.spiffe_id):
-            return _problem(404, f"node {number} has left no line here")
+            return problem(404, f"node {number} has left no line here")
         socket = await self._accept_line(request)
         caller = Line(socket)
         line = await self._lines.take(target.spiffe_id, caller.send)
@@ -237,24 +238,25 @@ class PeerServer:
         if not socket.can_prepare(request):
             raise MessageRefused("a line is a WebSocket")
         await socket.prepare(request)
-        await socket.send_json(dict(self._bindings.headers(_connection(request).own.leaf)))
+        await socket.send_json(dict(self._bindings.headers(connection_of(request).own.leaf)))
         return socket
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         root, reader = request.match_info["root"], request[_SENDER]
         path = self._inbox.readable(root, reader)
-        if path is None and (wait := request.query.get("wait", "")).isdecimal():
+        wait = request.query.get("wait", "") if request[_VERSION] >= LINES else ""
+        if path is None and wait.isdecimal():
             # Half of a reader's patience at most: he has to hear that it did not come.
             limit_s = min(int(wait[:6]) / 1000, STALL_TIMEOUT_S / 2)
             path = await self._inbox.awaited(root, reader, limit_s)
-        content = None if path is None else _map(path)
+        content = None if path is None else mapped(path)
         if content is None:
-            return _problem(404, "no such file, or it may not be read yet")
+            return problem(404, "no such file, or it may not be read yet")
         response = web.StreamResponse()
         response.content_length = len(content)
         response.content_type = "application/octet-stream"
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             for start in range(0, len(content), CHUNK_BYTES):
                 async with asyncio.timeout(STALL_TIMEOUT_S):
                     await response.write(content[start : start + CHUNK_BYTES])
@@ -267,33 +269,6 @@ class PeerServer:
             )
             if request.transport is not None:
                 request.transport.abort()
+        except ConnectionResetError:
+            log.debug("%s hung up before the whole file was there", request[_SENDER].spiffe_id)
         return response
-
-
-def _connection(request: web.Request) -> PeerConnection:
-    return cast(PeerConnection, request.get_extra_info("ssl_object"))
-
-
-def _map(path: Path) -> memoryview | None:
-    """The file's bytes, mapped: only encryption copies them. The last view takes the map along."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        size = path.stat().st_size
-        return memoryview(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) if size else b"")
-    return None
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(
-        body=json.dumps(value, separators=(",", ":")).encode(), content_type="application/json"
-    )
-
-
-def _problem(status: int, detail: str, hint: str = "", *, close: bool = False) -> web.Response:
-    """An error as RFC 9457 has it."""
-    problem = {"status": status, "detail": detail} | ({"hint": hint} if hint else {})
-    response = web.Response(
-        status=status, body=json.dumps(problem).encode(), content_type="application/problem+json"
-    )
-    if close:
-        response.force_close()
-    return response

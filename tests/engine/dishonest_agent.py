@@ -18,6 +18,7 @@ import numpy as np
 
 from contracts.messages import Attestation, pack_shares, sign, to_json
 from node_agent.cli import main
+from node_agent.engine.commit import Commit
 from node_agent.engine.engine import Engine
 from node_agent.engine.late import LateBooks
 from node_agent.engine.round import Round
@@ -44,7 +45,7 @@ def spoil(path: Path, how: str) -> None:
     write(path, tensors, metadata)
 
 
-def inspect_nothing(self: Round, path: Path) -> tuple[bytes, int]:
+def inspect_nothing(self: Commit, path: Path) -> tuple[bytes, int]:
     spoil(path, os.environ["DISHONEST"])
     return file_root(path), path.stat().st_size
 
@@ -99,5 +100,5 @@ if __name__ == "__main__":
         case "garbled":
             Terms._attest = garbled  # type: ignore[method-assign]
         case _:
-            Round._inspect = inspect_nothing  # type: ignore[method-assign]
+            Commit._inspect = inspect_nothing  # type: ignore[method-assign]
     main()

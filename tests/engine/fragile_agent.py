@@ -18,8 +18,8 @@ from node_agent.cli import main
 from node_agent.engine import exchange
 from node_agent.engine.book import Book
 from node_agent.engine.chain import RunChain
+from node_agent.engine.commit import Commit
 from node_agent.engine.node import Node
-from node_agent.engine.round import Round
 from node_agent.journal import Journal
 from node_agent.peers.protocol import Envelope
 
@@ -80,7 +80,7 @@ def witnessed_add(self: Book, envelope: Envelope, sender: Any = None) -> bool:
 
 if __name__ == "__main__":
     Book.add = witnessed_add  # type: ignore[method-assign]
-    after(Round, "_inspect", lambda *_: "written")
+    after(Commit, "_inspect", lambda *_: "written")
     after(Journal, "sign_once", lambda _self, _prev, kind, *_: f"{kind} journaled")
     after(exchange, "merge", lambda *_, **__: "merging")
     after_awaited(Node, "_send", lambda _self, _peer, envelope: f"{envelope.kind} sent")

@@ -36,6 +36,7 @@ async def test_a_suspected_node_says_at_once_that_it_is_alive(start: Start) -> N
     await launch_agents(swarm)
     north, south, _ = swarm.sites
     presence = swarm.contracts.presence
+    before_wei = await swarm.chain.balance_wei(north.key.address)
     suspicion = Suspicion(swarm.agreement, north.party, south.party, 1, int(time.time()) + 600)
     signature = sign(swarm.contracts.domains.presence, suspicion, south.key)
     poster = swarm.embedded.deployer
@@ -46,7 +47,13 @@ async def test_a_suspected_node_says_at_once_that_it_is_alive(start: Start) -> N
     )
     case = await presence.suspicion(swarm.agreement, north.party)
     assert (case.number, case.open) == (1, False)
-    assert await presence.owed(north.key.address) == 10**15
+    await swarm.wait(
+        "the deposit to be collected",
+        lambda: north.status()["suspected"].get("collected_wei") == 10**15,
+        30,
+    )
+    assert await presence.owed(north.key.address) == 0
+    assert await swarm.chain.balance_wei(north.key.address) == before_wei + 10**15
     assert "suspected" not in south.status()
 
 

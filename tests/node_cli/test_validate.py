@@ -16,11 +16,13 @@ from blake3 import blake3
 
 from contracts import Contracts
 from contracts.chain import Chain
+from contracts.consortium import Registration
 from contracts.deployment import deploy
 from contracts.embedded import EmbeddedChain
 from contracts.keys import new_key, save_key
 from contracts.messages import Bylaws, sign
 from marketplace.leases import signing as leases
+from node_agent.addresses import Concern, others_reached
 from node_agent.cli import call
 from node_agent.config import Settings, load
 from node_agent.identity.builtin import store
@@ -187,6 +189,13 @@ class TestReachability:
         )
         return load(path)
 
+    def others(self, *urls: str) -> list[Registration]:
+        key = new_key().address
+        return [
+            Registration(n, key, n, True, 1, 0, f"spiffe://swarm.example/org/o{n}/node/x", url)
+            for n, url in enumerate(urls)
+        ]
+
     async def found(self, settings: Settings) -> Finding:
         return [each async for each in validate(settings)][-1]
 
@@ -205,6 +214,18 @@ class TestReachability:
         finding = await self.found(self.settings(tmp_path, free_port(), free_port()))
         assert finding.level == "warning"
         assert "port forwarding" in finding.hint
+
+    async def test_who_lets_nothing_in_needs_another_one_who_does(self, tmp_path: Path) -> None:
+        settings = self.settings(tmp_path, 0, 0).model_copy(update={"url": ""})
+        with pytest.raises(Concern, match="no other one has an address"):
+            await others_reached(settings, self.others("", ""))
+        with socket.create_server(("127.0.0.1", 0)) as agent:
+            url = f"https://127.0.0.1:{agent.getsockname()[1]}"
+            assert "o1/node/x" in await others_reached(settings, self.others("", url))
+            away = f"https://127.0.0.1:{free_port()}"
+            with pytest.raises(Concern, match=r"does not reach .*o2") as caught:
+                await others_reached(settings, self.others("", url, away))
+        assert "o1" not in str(caught.value)
 
 
 def free_port() -> int:

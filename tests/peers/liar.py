@@ -24,7 +24,7 @@ class Liar:
     async def __call__(self, answer: Answer) -> Peer:
         """Listens with that way to answer; the answers carry the true binding."""
         node = self._node
-        bindings = Bindings(node.client._identity, AGREEMENT, CONSORTIUM)
+        bindings = Bindings(node.client._caller._identity, AGREEMENT, CONSORTIUM)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             response = web.StreamResponse()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from node_agent.peers.client import PeerClient
 from node_agent.peers.lines import Exchange
 from node_agent.peers.protocol import Envelope, Peer, Traffic
 from node_agent.peers.server import PeerServer
+from node_agent.peers.versions import SPOKEN, Spoken, Versions
 from tests.identity.authority import TRUST_DOMAIN, Authority
 from tests.identity.clock import Clock
 
@@ -125,6 +126,7 @@ class Node:
     server: PeerServer
     client: PeerClient
     traffic: Traffic
+    spoken: Spoken
 
     @property
     def name(self) -> str:
@@ -146,7 +148,7 @@ class Swarm:
         enrolled: bool = True,
         svid: Svid | None = None,
         signer: Signer | None = None,
-        configure: Callable[[Node], None] | None = None,
+        speaks: Versions = SPOKEN,
     ) -> Node:
         """Starts a node; by default enrolled, with a good SVID."""
         signer = signer or new_key()
@@ -161,14 +163,14 @@ class Swarm:
         identity = NodeIdentity(source, signer, clock=clock)
         shelf = Shelf()
         traffic = Traffic()
-        lines = Exchange()
-        server = PeerServer(identity, self.members, shelf, "127.0.0.1", 0, traffic, lines)
+        lines, spoken = Exchange(), Spoken(speaks)
+        server = PeerServer(identity, self.members, shelf, "127.0.0.1", 0, traffic, lines, spoken)
         port = await server.start()
         peer = replace(peer, url=f"https://127.0.0.1:{port}")
         if enrolled:
             self.members.enrolled[peer.spiffe_id] = peer
-        client = PeerClient(identity, self.members, traffic, lines)
-        node = Node(peer, signer, source, clock, shelf, server, client, traffic)
+        client = PeerClient(identity, self.members, traffic, lines, spoken)
+        node = Node(peer, signer, source, clock, shelf, server, client, traffic, spoken)
         self.nodes.append(node)
         return node
 

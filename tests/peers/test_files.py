@@ -11,8 +11,8 @@ from aiohttp import web
 from blake3 import blake3
 
 from node_agent.errors import PeerError
-from node_agent.peers import client as client_module
 from node_agent.peers import server as server_module
+from node_agent.peers import sessions
 from node_agent.peers.answers import save
 from node_agent.peers.protocol import Peer, Reason
 from tests.peers.liar import Answer, Liar
@@ -222,7 +222,7 @@ class TestLies:
     async def test_a_silent_peer_is_given_up(
         self, swarm: Swarm, here: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(client_module, "STALL_TIMEOUT_S", 0.3)
+        monkeypatch.setattr(sessions, "STALL_TIMEOUT_S", 0.3)
 
         async def answer(request: web.BaseRequest, response: web.StreamResponse) -> None:
             await asyncio.sleep(30)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from node_agent.errors import MessageRefused, PeerError
 from node_agent.identity.tls import client_context
-from node_agent.peers import client as client_module
+from node_agent.peers import sessions
 from node_agent.peers.protocol import MESSAGE_LIMIT_BYTES, Envelope, Reason, encode
 from tests.peers.liar import Liar
 from tests.peers.swarm import Node, Swarm, envelope
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio
 async def post(sender: Node, receiver: Node, body: bytes) -> tuple[int, dict[str, Any]]:
     """Says something by hand that the client would never say."""
     svid = sender.source.current()
-    headers = dict(sender.client._bindings.headers(svid.leaf))
+    headers = dict(sender.client._caller.bindings.headers(svid.leaf))
     async with (
         aiohttp.ClientSession() as session,
         session.post(
@@ -74,7 +74,7 @@ async def test_a_node_tells_all_messages_that_it_holds_of_a_round(swarm: Swarm) 
 async def test_status_is_the_sign_of_life(swarm: Swarm) -> None:
     alpha, beta = await swarm.join("alpha"), await swarm.join("beta")
     status = await alpha.client.status(beta.peer, 2)
-    assert status == {"protocol": 1, "node": beta.name, "round": 3, "state": "training"}
+    assert status == {"protocol": "1-2", "node": beta.name, "round": 3, "state": "training"}
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,10 @@ async def test_connections_are_kept_and_few(swarm: Swarm) -> None:
     for _ in range(5):
         await asyncio.gather(*(alpha.client.send(beta.peer, envelope(), 5) for _ in range(20)))
     assert len(beta.shelf.received) == 100
-    assert alpha.client._session is not None
-    pool = alpha.client._session.connector
+    pool = alpha.client._sessions.requests.connector
     assert isinstance(pool, aiohttp.TCPConnector)
     kept = [protocol for each in pool._conns.values() for protocol, _ in each]
-    assert 1 <= len(kept) <= client_module.CONNECTIONS_PER_PEER
+    assert 1 <= len(kept) <= sessions.CONNECTIONS_PER_PEER
 
 
 async def test_a_peer_that_restarted_is_reached_over_a_new_connection(swarm: Swarm) -> None:
@@ -185,7 +184,7 @@ async def test_small_messages_are_not_held_back(swarm: Swarm) -> None:
 async def test_a_peer_that_never_answers_the_handshake_is_given_up(
     swarm: Swarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sessions, "CONNECT_TIMEOUT_S", 0.3)
     alpha, beta = await swarm.join("alpha"), await swarm.join("beta")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
@@ -201,24 +200,3 @@ async def test_an_engine_that_takes_too_long_is_given_up(swarm: Swarm) -> None:
     with pytest.raises(PeerError, match=r"waited 0.2 s for an answer from .*beta") as caught:
         await alpha.client.send(beta.peer, envelope(), 0.2)
     assert caught.value.reason == Reason.TIMEOUT
-
-
-@pytest.mark.parametrize("at", ["node_agent.peers.client", "node_agent.peers.server"])
-async def test_who_speaks_another_major_version_is_refused_with_a_hint(
-    swarm: Swarm, monkeypatch: pytest.MonkeyPatch, at: str
-) -> None:
-    a, b = await swarm.join("a"), await swarm.join("b")
-    monkeypatch.setattr(f"{at}.version_header", lambda: {"Swarm-Protocol": "2.0"})
-    with pytest.raises(PeerError, match=r"protocol, not (1|2\.0)") as raised:
-        await a.client.status(b.peer, 5.0)
-    assert raised.value.reason == Reason.VERSION
-    assert "same major version" in raised.value.hint
-
-
-async def test_minor_versions_and_those_that_say_none_get_along(
-    swarm: Swarm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    a, b = await swarm.join("a"), await swarm.join("b")
-    monkeypatch.setattr("node_agent.peers.client.version_header", lambda: {"Swarm-Protocol": "1.9"})
-    monkeypatch.setattr("node_agent.peers.server.version_header", dict)
-    assert (await a.client.status(b.peer, 5.0))["protocol"] == 1

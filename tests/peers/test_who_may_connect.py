@@ -156,8 +156,10 @@ class TestStolenAuthority:
         await alpha.client.send(beta.peer, envelope(), 5)  # so that the true one is known
         svid = svid_of(swarm.authority, alpha.name)
         impostor = await swarm.join("mallory", enrolled=False, svid=svid)
-        overheard = alpha.client._bindings.headers(alpha.source.current().leaf)
-        impostor.client._bindings._own[svid.leaf.spki_hash, int(svid.not_after_s)] = dict(overheard)
+        overheard = alpha.client._caller.bindings.headers(alpha.source.current().leaf)
+        impostor.client._caller.bindings._own[svid.leaf.spki_hash, int(svid.not_after_s)] = dict(
+            overheard
+        )
         error = await refused(impostor, beta.peer)
         assert error.reason == Reason.IDENTITY
         assert len(beta.shelf.received) == 1
