@@ -33,6 +33,7 @@ from node_agent.callbacks.instructions import (
 )
 from node_agent.callbacks.measure import NOTHING_MEASURED, Measured
 from node_agent.callbacks.progress import Progress, bar
+from node_agent.callbacks.resume import Epoch
 from node_agent.callbacks.settings import Settings, agreed
 from node_agent.parameters.format import ParameterFile, Written
 from node_agent.parameters.schema import Schema
@@ -88,6 +89,8 @@ class Keeper(Protocol):
 
     def start_epoch(self, epoch: int) -> None: ...
 
+    def batches(self, data: Epoch) -> Iterator[Any]: ...
+
 
 class SwarmCallback:
     """Joins a training loop to the swarm; import it from the module of your framework.
@@ -118,6 +121,12 @@ class SwarmCallback:
         self._first: tuple[int, float] | None = None  # the first round here, and when it was
         self._asked_s = self._told_s = 0.0
         self._keeper: Keeper | None = None
+        self._kept_in = Path()
+        self._epoch = 0
+
+    def keep(self, keeper: Keeper | None) -> None:
+        """Let a restarted script go on as it would have; not in loopback, where no one waits."""
+        self._keeper = None if self._loopback else keeper
 
     def epochs(self, total: int) -> Iterator[int]:
         """Count epochs from 0 to `total` and call all hooks but `on_batch_end` around them.
@@ -130,11 +139,18 @@ class SwarmCallback:
         for epoch in range(self._keeper.epoch if self._keeper else 0, total):
             if self.finished:
                 break
+            self._epoch = epoch
             if self._keeper:
                 self._keeper.start_epoch(epoch)
             yield epoch
             self.on_epoch_end(epoch)
         self.on_train_end()
+
+    def batches(self, data: Epoch) -> Iterator[Any]:
+        """Go through an epoch's batches; a restarted deterministic script leaves out those done."""
+        if self._keeper is not None:
+            return self._keeper.batches(data)
+        return iter(data(self._epoch) if callable(data) else data)
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Join the run and load the parameters that everyone starts from.
@@ -150,6 +166,8 @@ class SwarmCallback:
             return
         self._agent = self._join()
         schema = self._trainee.attach()
+        if self._keeper:
+            self._keeper.joined(self._kept_in)
         self._follow(self._agent, {"op": "begin", "schema": schema.to_json()})
 
     def on_batch_end(
@@ -227,8 +245,7 @@ class SwarmCallback:
         except CallbackError:
             agent.close()
             raise
-        if self._keeper:
-            self._keeper.joined(welcome.directory / f"resume-{welcome.run[2:18]}")
+        self._kept_in = welcome.directory / f"resume-{welcome.run[2:18]}"
         self._sync_frequency = welcome.terms.get("syncFrequency") or self._sync_frequency
         self._total_rounds = welcome.terms.get("maxRounds")
         self.logger.info(
