@@ -1,4 +1,4 @@
-"""The diffs of docs/frameworks.md and README.md apply to the example scripts, are short, and work."""
+"""The diffs of docs/frameworks.md and README.md apply to the scripts, are short, and work."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from scripts.local_swarm import LocalSwarm, Site
 from tests.callbacks.deterministic.pytorch import build_model
 from tests.callbacks.in_its_own_process import ROOT
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.slow]
 
 
 def train(swarm: LocalSwarm, site: Site) -> None:
@@ -49,7 +49,7 @@ async def final_model(
     write_tensors(initial, TorchModel(build_model()).state(), {"format": "swarm-1"})
     # The leader waits for a killed site as long as it takes: who is in a roster decides the bytes.
     terms = {"max_rounds": 5, "target_loss": 0, "sync_frequency": 5}
-    times = {"quorum_grace": 90_000, "leader_timeout": 120_000, "stall_time": 600}
+    times = {"quorum_grace": 90_000, "leader_timeout": 120_000, "stall_time": 900}
     organizations = ("north", "south")
     async with LocalSwarm(
         folder / name, initial, organizations=organizations, **terms, **times
@@ -59,7 +59,7 @@ async def final_model(
             train(swarm, site)
         for place, number in enumerate(killed_in):
             site = swarm.sites[place % 2]
-            await swarm.wait("a round", lambda s=site, n=number: round_of(s) >= n, 150)
+            await swarm.wait("a round", lambda s=site, n=number: round_of(s) >= n, 400)
             process = site.agent if place % 2 else site.training
             assert process is not None
             os.kill(process.pid, signal.SIGKILL)
@@ -71,7 +71,7 @@ async def final_model(
         await swarm.wait(
             "both programs to end",
             lambda: all(s.training is not None and s.training.poll() == 0 for s in swarm.sites),
-            200,
+            600,
         )
         roots = {swarm.reports(site)[-1]["merged_root"] for site in swarm.sites}
         [path] = (swarm.sites[0].folder / "exchange").rglob(f"{roots.pop()}.safetensors")
