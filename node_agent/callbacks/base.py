@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from node_agent.callbacks.agent import SOCKET_VARIABLE, AgentSocket
 from node_agent.callbacks.errors import (
@@ -31,65 +31,15 @@ from node_agent.callbacks.instructions import (
     Welcome,
     Write,
 )
-from node_agent.callbacks.measure import NOTHING_MEASURED, Measured
+from node_agent.callbacks.measure import NOTHING_MEASURED
 from node_agent.callbacks.progress import Progress, bar
 from node_agent.callbacks.resume import Epoch
 from node_agent.callbacks.settings import Settings, agreed
-from node_agent.parameters.format import ParameterFile, Written
-from node_agent.parameters.schema import Schema
+from node_agent.callbacks.trainee import Keeper, Trainee
+from node_agent.parameters.format import ParameterFile
 
 LOOPBACK_VARIABLE = "SWARM_LOOPBACK"
 _QUIET_S = 5.0  # waits shorter than this are nobody's business, longer ones are told this often
-
-
-class Trainee(Protocol):
-    """What a training framework has to offer: its model, seen as parameter files."""
-
-    framework: str
-    gradients: bool
-    """Can it tell gradients? If not, contributions are measured by losses alone (2N of them)."""
-
-    def attach(self) -> Schema:
-        """Fix what travels, and start to count samples."""
-        ...
-
-    def write(self, path: Path, metadata: Mapping[str, str]) -> Written: ...
-
-    def load(self, parameters: ParameterFile) -> None: ...
-
-    def evaluate(
-        self,
-        base: Path,
-        merged: Path,
-        points: tuple[tuple[float, float], ...],
-        gradient_path: Path | None,
-    ) -> Measured: ...
-
-    def use_agreed_validation(self, path: Path | None) -> None:
-        """Measure on the run's agreed data, unless the script brought its own."""
-        ...
-
-    def take_batch_samples(self) -> int:
-        """Return how many samples the model has seen since the last call."""
-        ...
-
-    def detach(self) -> None: ...
-
-
-class Keeper(Protocol):
-    """Keeps what a restarted script needs besides the model, to go on as it would have."""
-
-    epoch: int
-
-    def joined(self, folder: Path) -> None: ...
-
-    def syncing(self, base: str) -> None: ...
-
-    def loaded(self, base: str) -> None: ...
-
-    def start_epoch(self, epoch: int) -> None: ...
-
-    def batches(self, data: Epoch) -> Iterator[Any]: ...
 
 
 class SwarmCallback:

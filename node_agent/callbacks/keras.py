@@ -19,8 +19,9 @@ import keras
 from node_agent.callbacks import base
 from node_agent.callbacks.errors import ModelError
 from node_agent.callbacks.keras_data import ValidationData
+from node_agent.callbacks.keras_feed import Feed
 from node_agent.callbacks.keras_model import KerasTrainee
-from node_agent.callbacks.keras_resume import Feed, KerasResume
+from node_agent.callbacks.keras_resume import KerasResume
 from node_agent.callbacks.resume import Epoch
 from node_agent.callbacks.settings import settings_of
 from node_agent.parameters.format import ParameterFile, Written

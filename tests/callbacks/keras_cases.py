@@ -15,8 +15,9 @@ import pytest
 from node_agent.callbacks.errors import EvaluationError, InvalidParameter, ModelError
 from node_agent.callbacks.keras import SwarmCallback, load_parameters, save_parameters
 from node_agent.callbacks.keras_data import ValidationData
+from node_agent.callbacks.keras_feed import Feed
 from node_agent.callbacks.keras_model import KerasTrainee
-from node_agent.callbacks.keras_resume import Feed, KerasResume
+from node_agent.callbacks.keras_resume import KerasResume
 from node_agent.callbacks.measure import Measured
 from node_agent.parameters.format import ParameterFile, write
 from tests.callbacks.readme import diff_in_readme
