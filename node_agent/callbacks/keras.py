@@ -19,7 +19,7 @@ import keras
 from node_agent.callbacks import base
 from node_agent.callbacks.errors import ModelError
 from node_agent.callbacks.keras_data import ValidationData
-from node_agent.callbacks.keras_feed import Feed
+from node_agent.callbacks.keras_feed import Feed, in_order
 from node_agent.callbacks.keras_model import KerasTrainee
 from node_agent.callbacks.keras_resume import KerasResume
 from node_agent.callbacks.resume import Epoch
@@ -82,12 +82,13 @@ class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
         Args:
             data: a tf.data.Dataset, a PyDataset, a list of batches, or a function of the epoch's
                 number that returns one of them. Only a seed and the epoch decide what comes out.
+                It yields sample weights itself: the class_weight of `fit` does not reach it.
 
         Raises:
             InvalidParameter: nobody can tell how many batches it has.
         """
         self._feed = Feed(data) if self._resume is None else self._resume.feed(data)
-        return self._feed
+        return in_order(self._feed)
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)

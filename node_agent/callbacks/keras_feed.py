@@ -107,6 +107,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
         self._epoch = epoch
 
 
+def in_order(feed: Feed) -> Any:
+    """Return what `fit` takes without shuffling, which for a PyDataset it does by default."""
+    # Keras takes an adapter for its data, but has no public name for this one.
+    from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
+
+    return PyDatasetAdapter(feed, shuffle=False)
+
+
 def _length(data: Iterable[Any]) -> int:
     count = data.num_batches if isinstance(data, keras.utils.PyDataset) else None
     if count is None:
