@@ -121,9 +121,9 @@ class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
         """Count the batches since the last call: Keras may run several in one."""
         steps = batch + 1 - self._batches_in_epoch
         self._batches_in_epoch = batch + 1
-        if self._resume is not None:
-            self._resume.trained(steps)
-        elif self._feed is not None:
+        if self._resume is not None and not self._resume.trained(steps):
+            return
+        if self._resume is None and self._feed is not None:
             self._feed.trained(batch + 1)
         samples, loss = self._keras.take_batches(steps)
         counted: dict[str, Any] = {"steps": steps, "size": samples, "loss": loss}

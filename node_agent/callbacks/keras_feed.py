@@ -1,8 +1,8 @@
 """The batches that `fit` gets with the deterministic option.
 
 `fit` prefetches, and cannot be told to begin in the middle of an epoch. So the callback hands it
-the batches: `Feed` goes through the user's data epoch by epoch, leaves out what was trained on
-before a restart, and compares the last batch that it leaves out with the one that was trained on.
+the batches: `Feed` goes through the user's data epoch by epoch, has something else in place of what
+was trained on before a restart, and compares the last batch of that with the one that was.
 """
 
 from __future__ import annotations
@@ -47,21 +47,20 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
 
     @property
     def num_batches(self) -> int:
-        return self._count - self._skip
+        return self._count
 
     def __getitem__(self, index: int) -> Any:
         with self._lock:
-            place = self._skip + index
-            if self._source is None or place < min(self._made, default=0):
+            if self._source is None or index < max(self._skip, min(self._made, default=0)):
                 return self._shapes[min(index, len(self._shapes) - 1)]  # nobody trains on these
-            while self._asked <= place:
+            while self._asked <= index:
                 batch = self._made[self._asked] = _arrays(next(self._source))
                 self._digests[self._asked] = digest(batch)
                 self._asked += 1
-            return self._made[place]
+            return self._made[index]
 
     def start(self, epoch: int, skip: int, last: str) -> None:
-        """Begin an epoch after `skip` batches, of which the last has the hash `last`.
+        """Begin an epoch whose first `skip` batches do not matter; the last has the hash `last`.
 
         Raises:
             ModelError: the batches come out otherwise than before.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -51,6 +50,8 @@ class KerasResume(Resume):
         self._feed: Feed | None = None
         self._last = ""
         self._looked = False
+        self._passing = 0
+        self._step: Any = None
         tf.config.experimental.enable_op_determinism()
         self._generator: Any = None
         with suppress(RuntimeError):  # the script has set none, and now cannot get one unseeded
@@ -68,16 +69,33 @@ class KerasResume(Resume):
         skip, self._skip = self._skip, 0
         self._done = skip
         if skip:
-            self._set_randomness(self._now)
-            # `fit` expects whole epochs, and only warns where one is shorter.
-            warnings.filterwarnings("ignore", "Your input ran out of data")
+            self._pass_by(skip)
         self._feed.start(epoch, skip, self._last)
 
-    def trained(self, steps: int) -> None:
-        """Count batches."""
+    def trained(self, steps: int) -> bool:
+        """Count batches; False if they were only passed by."""
+        if self._passing:
+            self._passing = max(self._passing - steps, 0)
+            if not self._passing:
+                self._model().train_function = self._step
+                self._set_randomness(self._now)
+            return False
         self._done += steps
         if self._feed is not None:
             self._last = self._feed.trained(self._done)
+        return True
+
+    def _pass_by(self, batches: int) -> None:
+        """Let `fit` go through batches without training on them."""
+        model = self._model()
+        self._passing, self._step = batches, model.train_function
+
+        def step(iterator: Any) -> dict[str, Any]:
+            for _ in range(model.steps_per_execution):
+                next(iterator)
+            return {}
+
+        model.train_function = step
 
     def _kept(self) -> Any:
         if self._feed is not None and self._done:
