@@ -206,6 +206,11 @@ class SwarmCallback:
         return agent
 
     def _find_validation(self, welcome: Welcome) -> None:
+        if self._trainee.own_opinion and welcome.terms.get("metering") != "local":
+            raise SwarmRefused(
+                "opinionData is for runs under `local`: in this one all measure on the same data",
+                hint="Leave out opinionData.",
+            )
         try:
             self._trainee.use_agreed_validation(welcome.validation)
         except SwarmRefused:

@@ -18,6 +18,8 @@ class Trainee(Protocol):
     framework: str
     gradients: bool
     """Can it tell gradients? If not, contributions are measured by losses alone (2N of them)."""
+    own_opinion: bool
+    """Does it judge others by other data than those that losses are reported of?"""
 
     def attach(self) -> Schema:
         """Fix what travels, and start to count samples."""
