@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -90,7 +91,25 @@ def swarm(data: Federation, start: Parameters, rule: Rule, seed: int, folder: Pa
     return accuracy
 
 
-def measured(name: str, split: str, seeds: int) -> dict[str, list[float]]:
+class Progress:
+    """Says on stderr what is done, and when all of it will be."""
+
+    def __init__(self, total: int) -> None:
+        self._done, self._total, self._began_s = 0, total, time.monotonic()
+
+    def step(self, what: str) -> None:
+        self._done += 1
+        took_s = time.monotonic() - self._began_s
+        left_s = took_s / self._done * (self._total - self._done)
+        print(
+            f"[{self._done}/{self._total}] {what}: {took_s / 60:.1f} min so far, "
+            f"about {left_s / 60:.1f} min left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def measured(name: str, split: str, seeds: int, progress: Progress) -> dict[str, list[float]]:
     """Accuracies by who trained, one a seed."""
     table = TABLES[name]()
     found: dict[str, list[float]] = {}
@@ -103,7 +122,7 @@ def measured(name: str, split: str, seeds: int) -> dict[str, list[float]]:
             with tempfile.TemporaryDirectory() as folder:
                 accuracy = swarm(data, start, rule, seed, Path(folder))
             found.setdefault(rule.name, []).append(accuracy)
-        print(f"{name}, {split}, seed {seed}: done", file=sys.stderr)
+        progress.step(f"{name}, {split}, seed {seed}")
     return found
 
 
@@ -128,8 +147,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sets", nargs="+", choices=TABLES, default=list(TABLES))
     given = parser.parse_args()
+    progress = Progress(given.seeds * sum(len(SPLITS[name]) for name in given.sets))
     columns = {
-        (name, split): measured(name, split, given.seeds)
+        (name, split): measured(name, split, given.seeds, progress)
         for name in given.sets
         for split in SPLITS[name]
     }

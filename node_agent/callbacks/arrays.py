@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from node_agent.callbacks.base import SwarmCallback
 from node_agent.callbacks.differences import CENTRAL_LIMIT, central_differences
 from node_agent.callbacks.errors import EvaluationError, ModelError, SwarmRefused
 from node_agent.callbacks.measure import GRADIENT_METADATA, Measured
+from node_agent.callbacks.resume import Resume
 from node_agent.callbacks.settings import settings_of
 from node_agent.parameters.convert import bfloat16_to_float32, float64_to_bfloat16
 from node_agent.parameters.dtypes import DTYPES, FLOATS, TAG_OF_STORAGE
@@ -215,15 +216,21 @@ def swarm_callback(
     syncFrequency: int,
     minPeers: int,
     *,
+    deterministic: bool = False,
+    state: Sequence[Any] = (),
     logger: logging.Logger | None = None,
     **common: Any,
 ) -> SwarmCallback:
     """Join a framework of one's own to the swarm; `common`: see `settings.COMMON`.
 
+    `deterministic` and `state`: as for PyTorch; NumPy's and Python's own generators are known.
+
     Raises:
         InvalidParameter: a parameter is unknown or makes no sense.
     """
-    return SwarmCallback(settings_of(syncFrequency, minPeers, common), trainee, logger)
+    swarm = SwarmCallback(settings_of(syncFrequency, minPeers, common), trainee, logger)
+    swarm.keep(Resume(state) if deterministic else None)
+    return swarm
 
 
 def schema_of(tensors: Arrays) -> Schema:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from node_agent.callbacks.agent import SOCKET_VARIABLE, AgentSocket
 from node_agent.callbacks.errors import (
@@ -31,64 +31,15 @@ from node_agent.callbacks.instructions import (
     Welcome,
     Write,
 )
-from node_agent.callbacks.measure import NOTHING_MEASURED, Measured
+from node_agent.callbacks.measure import NOTHING_MEASURED
 from node_agent.callbacks.progress import Progress, bar
+from node_agent.callbacks.resume import Epoch
 from node_agent.callbacks.settings import Settings, agreed
-from node_agent.parameters.format import ParameterFile, Written
-from node_agent.parameters.schema import Schema
+from node_agent.callbacks.trainee import Keeper, Trainee
+from node_agent.parameters.format import ParameterFile
 
 LOOPBACK_VARIABLE = "SWARM_LOOPBACK"
 _QUIET_S = 5.0  # waits shorter than this are nobody's business, longer ones are told this often
-
-
-class Trainee(Protocol):
-    """What a training framework has to offer: its model, seen as parameter files."""
-
-    framework: str
-    gradients: bool
-    """Can it tell gradients? If not, contributions are measured by losses alone (2N of them)."""
-    own_opinion: bool
-    """Does it judge others by other data than those that losses are reported of?"""
-
-    def attach(self) -> Schema:
-        """Fix what travels, and start to count samples."""
-        ...
-
-    def write(self, path: Path, metadata: Mapping[str, str]) -> Written: ...
-
-    def load(self, parameters: ParameterFile) -> None: ...
-
-    def evaluate(
-        self,
-        base: Path,
-        merged: Path,
-        points: tuple[tuple[float, float], ...],
-        gradient_path: Path | None,
-    ) -> Measured: ...
-
-    def use_agreed_validation(self, path: Path | None) -> None:
-        """Measure on the run's agreed data, unless the script brought its own."""
-        ...
-
-    def take_batch_samples(self) -> int:
-        """Return how many samples the model has seen since the last call."""
-        ...
-
-    def detach(self) -> None: ...
-
-
-class Keeper(Protocol):
-    """Keeps what a restarted script needs besides the model, to go on as it would have."""
-
-    epoch: int
-
-    def joined(self, folder: Path) -> None: ...
-
-    def syncing(self, base: str) -> None: ...
-
-    def loaded(self, base: str) -> None: ...
-
-    def start_epoch(self, epoch: int) -> None: ...
 
 
 class SwarmCallback:
@@ -120,6 +71,12 @@ class SwarmCallback:
         self._first: tuple[int, float] | None = None  # the first round here, and when it was
         self._asked_s = self._told_s = 0.0
         self._keeper: Keeper | None = None
+        self._kept_in = Path()
+        self._epoch = 0
+
+    def keep(self, keeper: Keeper | None) -> None:
+        """Let a restarted script go on as it would have; not in loopback, where no one waits."""
+        self._keeper = None if self._loopback else keeper
 
     def epochs(self, total: int) -> Iterator[int]:
         """Count epochs from 0 to `total` and call all hooks but `on_batch_end` around them.
@@ -132,11 +89,18 @@ class SwarmCallback:
         for epoch in range(self._keeper.epoch if self._keeper else 0, total):
             if self.finished:
                 break
+            self._epoch = epoch
             if self._keeper:
                 self._keeper.start_epoch(epoch)
             yield epoch
             self.on_epoch_end(epoch)
         self.on_train_end()
+
+    def batches(self, data: Epoch) -> Iterator[Any]:
+        """Go through an epoch's batches; a restarted deterministic script leaves out those done."""
+        if self._keeper is not None:
+            return self._keeper.batches(data)
+        return iter(data(self._epoch) if callable(data) else data)
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Join the run and load the parameters that everyone starts from.
@@ -152,6 +116,8 @@ class SwarmCallback:
             return
         self._agent = self._join()
         schema = self._trainee.attach()
+        if self._keeper:
+            self._keeper.joined(self._kept_in)
         self._follow(self._agent, {"op": "begin", "schema": schema.to_json()})
 
     def on_batch_end(
@@ -229,8 +195,7 @@ class SwarmCallback:
         except CallbackError:
             agent.close()
             raise
-        if self._keeper:
-            self._keeper.joined(welcome.directory / f"resume-{welcome.run[2:18]}")
+        self._kept_in = welcome.directory / f"resume-{welcome.run[2:18]}"
         self._sync_frequency = welcome.terms.get("syncFrequency") or self._sync_frequency
         self._total_rounds = welcome.terms.get("maxRounds")
         self.logger.info(

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ import transformers
 from node_agent.callbacks import base
 from node_agent.callbacks.errors import InvalidParameter
 from node_agent.callbacks.huggingface_data import Collate, labelled, labelled_file
+from node_agent.callbacks.huggingface_resume import TrainerResume, scaler_of
 from node_agent.callbacks.pytorch import OWN as PYTORCH_OWN
 from node_agent.callbacks.pytorch import TorchTrainee
 from node_agent.callbacks.pytorch_data import ValidationData
@@ -26,7 +27,7 @@ from node_agent.callbacks.pytorch_local import LocalOptions
 from node_agent.callbacks.pytorch_model import TorchModel
 from node_agent.callbacks.settings import settings_of
 
-OWN = (*(name for name in PYTORCH_OWN if name not in ("deterministic", "state")), "hfMode")
+OWN = (*PYTORCH_OWN, "hfMode")
 MODES = ("full", "peft")
 
 
@@ -48,6 +49,9 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
         metricFunction: name of a class in torchmetrics, or a function (logits, labels) -> float.
         metricFunctionArgs: for the class.
         proximal: as for PyTorch, as is scaffold.
+        deterministic: keep what a killed and restarted script needs to end with the same bytes.
+            It trains by `trainer.train(resume_from_checkpoint=swarm.checkpoint(trainer))`.
+        state: for that, what the Trainer has not: its optimizer and the like are known.
         logger: instead of the logger `swarm`, which writes to stdout.
         **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
             hint that names the nearest parameter.
@@ -72,6 +76,8 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
         metricFunctionArgs: Mapping[str, Any] | None = None,
         proximal: float = 0.0,
         scaffold: bool = False,
+        deterministic: bool = False,
+        state: Sequence[Any] = (),
         logger: logging.Logger | None = None,
         **common: Any,
     ) -> None:
@@ -86,13 +92,40 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
         self._hf = HuggingFaceTrainee(travelling, adsValData, adsValBatchSize, loss, metric, local)
         self._samples = 0
         super().__init__(settings, self._hf, logger)
+        wanted = deterministic and not self._loopback
+        self._resume = TrainerResume([*state, local]) if wanted else None
+        self.keep(self._resume)
+
+    def checkpoint(self, trainer: transformers.Trainer) -> str | None:
+        """Return where a killed and restarted script goes on, for `resume_from_checkpoint`.
+
+        None before its first sync, and without the deterministic option. Joins the run.
+
+        Raises:
+            ModelError: the model cannot be written as the Trainer reads it.
+        """
+        if self._resume is None:
+            return None
+        self._begin(trainer.args, trainer.data_collator)
+        return self._resume.checkpoint(trainer.model)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        loader = kwargs.get("train_dataloader")
-        self._hf.take_collator(getattr(loader, "collate_fn", None))
+        loader, optimizer = kwargs.get("train_dataloader"), kwargs.get("optimizer")
+        self._begin(args, getattr(loader, "collate_fn", None))
+        if self._resume is not None:
+            objects = (optimizer, kwargs.get("lr_scheduler"), scaler_of(optimizer))
+            self._resume.begin(args, state, loader, objects)
+        return self._told(control)
+
+    def _begin(self, args: Any, collate: Collate | None) -> None:
+        self._hf.take_collator(collate)
         self._total_epochs = self._total_epochs or round(args.num_train_epochs)
         super().on_train_begin()
-        return self._told(control)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Begin a window with the random numbers that a restart would begin it with."""
+        if self._resume is not None:
+            self._resume.step_begins()
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Count the samples of a batch whose gradients are only accumulated."""
@@ -100,6 +133,8 @@ class SwarmCallback(base.SwarmCallback, transformers.TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         samples, self._samples = self._samples + self._hf.take_batch_samples(), 0
+        if self._resume is not None:
+            self._resume.step_ended(state)
         super().on_batch_end(logs={"size": samples})
         return self._told(control)
 

@@ -19,11 +19,14 @@ import keras
 from node_agent.callbacks import base
 from node_agent.callbacks.errors import ModelError
 from node_agent.callbacks.keras_data import ValidationData
+from node_agent.callbacks.keras_feed import Feed, in_order
 from node_agent.callbacks.keras_model import KerasTrainee
+from node_agent.callbacks.keras_resume import KerasResume
+from node_agent.callbacks.resume import Epoch
 from node_agent.callbacks.settings import settings_of
 from node_agent.parameters.format import ParameterFile, Written
 
-OWN = ("adsValData", "adsValBatchSize", "samplesPerBatch", "logger")
+OWN = ("adsValData", "adsValBatchSize", "samplesPerBatch", "deterministic", "logger")
 
 
 class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
@@ -38,6 +41,8 @@ class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
         adsValBatchSize: for arrays.
         samplesPerBatch: for models with a train_step of their own. Keras does not tell a callback
             the size of a batch, and it is taken from the weight of its own loss tracker.
+        deterministic: keep what a killed and restarted script needs to end with the same bytes, on
+            TensorFlow. `fit` takes its data from `batches`.
         logger: instead of the logger `swarm`, which writes to stdout.
         **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
             hint that names the nearest parameter.
@@ -55,6 +60,7 @@ class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
         adsValData: Any = None,
         adsValBatchSize: int | None = None,
         samplesPerBatch: int | None = None,
+        deterministic: bool = False,
         logger: logging.Logger | None = None,
         **common: Any,
     ) -> None:
@@ -65,6 +71,24 @@ class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
         self._keras = KerasTrainee(data, adsValBatchSize, samplesPerBatch)
         self._batches_in_epoch = 0
         base.SwarmCallback.__init__(self, settings, self._keras, logger)
+        self._feed: Feed | None = None
+        wanted = deterministic and not self._loopback
+        self._resume = KerasResume(lambda: self.model) if wanted else None
+        self.keep(self._resume)
+
+    def batches(self, data: Epoch) -> Any:
+        """Return what `fit` takes as its data; a restarted deterministic script goes on in it.
+
+        Args:
+            data: a tf.data.Dataset, a PyDataset, a list of batches, or a function of the epoch's
+                number that returns one of them. Only a seed and the epoch decide what comes out.
+                It yields sample weights itself: the class_weight of `fit` does not reach it.
+
+        Raises:
+            InvalidParameter: nobody can tell how many batches it has.
+        """
+        self._feed = Feed(data) if self._resume is None else self._resume.feed(data)
+        return in_order(self._feed)
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
@@ -80,16 +104,27 @@ class SwarmCallback(base.SwarmCallback, keras.callbacks.Callback):
             )
         self._total_epochs = self._total_epochs or int((self.params or {}).get("epochs") or 0)
         super().on_train_begin()
+        if self._keeper is not None:
+            self.model._initial_epoch = self._keeper.epoch  # as Keras' own BackupAndRestore
         self._stop_if_finished()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._batches_in_epoch = 0
         self._keras.start_epoch()
+        if self._keeper is not None:
+            self.model._initial_epoch = None  # `fit` has read it
+            self._keeper.start_epoch(epoch)
+        elif self._feed is not None:
+            self._feed.start(epoch, 0, "")
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count the batches since the last call: Keras may run several in one."""
         steps = batch + 1 - self._batches_in_epoch
         self._batches_in_epoch = batch + 1
+        if self._resume is not None and not self._resume.trained(steps):
+            return
+        if self._resume is None and self._feed is not None:
+            self._feed.trained(batch + 1)
         samples, loss = self._keras.take_batches(steps)
         counted: dict[str, Any] = {"steps": steps, "size": samples, "loss": loss}
         super().on_batch_end(batch, counted)

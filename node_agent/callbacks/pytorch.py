@@ -13,7 +13,7 @@ or with the hooks that programs for HPE Swarm Learning call: `on_train_begin()`,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from node_agent.callbacks.pytorch_evaluation import Evaluator
 from node_agent.callbacks.pytorch_functions import Loss, Metric, metric_of
 from node_agent.callbacks.pytorch_local import LocalOptions
 from node_agent.callbacks.pytorch_model import TorchModel
-from node_agent.callbacks.pytorch_resume import Resume
+from node_agent.callbacks.pytorch_resume import TorchResume
 from node_agent.callbacks.settings import settings_of
 from node_agent.parameters.format import ParameterFile, Written
 from node_agent.parameters.schema import Schema
@@ -75,7 +75,7 @@ class SwarmCallback(base.SwarmCallback):
         scaffold: correct this site's steps for its data's being unlike the others'; with SGD.
         deterministic: keep what a killed and restarted script needs to end with the same bytes.
             The loop takes its epochs from `epochs` and its batches from `batches`.
-        state: for that, optimizer, scheduler, scaler and generators.
+        state: for that, optimizer, scheduler, scaler, and generators that the loop draws from.
         logger: instead of the logger `swarm`, which writes to stdout.
         **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
             hint that names the nearest parameter.
@@ -120,12 +120,7 @@ class SwarmCallback(base.SwarmCallback):
             torch_model, adsValData, adsValBatchSize, loss, metric, local, opinionData
         )
         super().__init__(settings, trainee, logger)
-        self._resume = Resume([*state, local]) if deterministic and not self._loopback else None
-        self._keeper = self._resume
-
-    def batches(self, loader: Iterable[Any]) -> Iterator[Any]:
-        """Go through an epoch's batches; a restarted deterministic script leaves out those done."""
-        return iter(loader) if self._resume is None else self._resume.batches(loader)
+        self.keep(TorchResume([*state, local]) if deterministic else None)
 
 
 class TorchTrainee:

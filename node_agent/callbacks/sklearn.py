@@ -13,7 +13,7 @@ A model with `warm_start=True` and a small `max_iter` uses `swarm.fit(x, y)` in 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,19 @@ from node_agent.callbacks import base
 from node_agent.callbacks.arrays import Arrays, ArrayTrainee
 from node_agent.callbacks.errors import InvalidParameter, ModelError
 from node_agent.callbacks.settings import settings_of
+from node_agent.callbacks.sklearn_resume import ATTRIBUTES, SklearnResume
 from node_agent.parameters.format import Written
 from node_agent.parameters.schema import Schema
 
-OWN = ("model", "adsValData", "lossFunction", "metricFunction", "logger")
-ATTRIBUTES = ("coef_", "intercept_", "coefs_", "intercepts_")
+OWN = (
+    "model",
+    "adsValData",
+    "lossFunction",
+    "metricFunction",
+    "deterministic",
+    "state",
+    "logger",
+)
 
 Scorer = Callable[[Any, Any, Any], float]  # (model, x, y) -> number
 
@@ -47,6 +55,9 @@ class SwarmCallback(base.SwarmCallback):
         lossFunction: (model, x, y) -> mean loss, not below zero. By default log loss, hinge loss
             for classifiers without probabilities, mean squared error for regressors.
         metricFunction: (model, x, y) -> number; by default the model's own score.
+        deterministic: keep what a killed and restarted script needs to end with the same bytes.
+            The loop takes its epochs from `epochs` and its batches from `batches`.
+        state: for that, random generators that the loop draws from.
         logger: instead of the logger `swarm`, which writes to stdout.
         **common: see `node_agent.callbacks.settings.COMMON`; what is unknown is refused, with a
             hint that names the nearest parameter.
@@ -65,6 +76,8 @@ class SwarmCallback(base.SwarmCallback):
         adsValData: tuple[Any, Any] | None = None,
         lossFunction: Scorer | None = None,
         metricFunction: Scorer | None = None,
+        deterministic: bool = False,
+        state: Sequence[Any] = (),
         logger: logging.Logger | None = None,
         **common: Any,
     ) -> None:
@@ -78,6 +91,7 @@ class SwarmCallback(base.SwarmCallback):
         self._model = model
         trainee = SklearnTrainee(model, adsValData, lossFunction, metricFunction)
         super().__init__(settings, trainee, logger)
+        self.keep(SklearnResume(model, state) if deterministic else None)
 
     def partial_fit(self, x: Any, y: Any) -> bool:
         """Train on a batch and count it; returns `finished`."""

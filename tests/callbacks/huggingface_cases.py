@@ -15,6 +15,7 @@ import transformers
 
 from node_agent.callbacks.errors import InvalidParameter, ModelError
 from node_agent.callbacks.huggingface import SwarmCallback
+from node_agent.callbacks.huggingface_resume import TrainerResume
 from node_agent.parameters.format import ParameterFile, write
 from tests.callbacks.readme import diff_in_readme
 from tests.callbacks.stand_in import Line, StandInAgent, load, stop
@@ -231,3 +232,25 @@ def test_the_readmes_script_becomes_a_swarm_script_by_the_lines_it_shows(
         exec(script, names)
         trained.append(names["model"].state_dict())
     assert all(torch.equal(trained[0][name], value) for name, value in trained[1].items())
+
+
+def test_data_that_draw_random_numbers_cannot_be_gone_through_again(tmp_path: Path) -> None:
+    def collate(kept: list[dict[str, Any]]) -> dict[str, Any]:
+        words = torch.tensor([row["input_ids"] for row in kept])
+        labels = torch.tensor([row["label"] for row in kept])
+        return {"input_ids": words + torch.randint(2, words.shape), "labels": labels}
+
+    def trainer(**changes: Any) -> transformers.Trainer:
+        arguments = transformers.TrainingArguments(
+            str(tmp_path), use_cpu=True, report_to=[], remove_unused_columns=False, **changes
+        )
+        return transformers.Trainer(
+            model=model(), args=arguments, train_dataset=Rows(rows()), data_collator=collate
+        )
+
+    made = trainer()
+    with pytest.raises(InvalidParameter, match="draws random numbers"):
+        TrainerResume().begin(made.args, made.state, made.get_train_dataloader(), [])
+    made = trainer(ignore_data_skip=True)
+    with pytest.raises(InvalidParameter, match="ignore_data_skip is True"):
+        TrainerResume().begin(made.args, made.state, made.get_train_dataloader(), [])

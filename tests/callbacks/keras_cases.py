@@ -15,7 +15,9 @@ import pytest
 from node_agent.callbacks.errors import EvaluationError, InvalidParameter, ModelError
 from node_agent.callbacks.keras import SwarmCallback, load_parameters, save_parameters
 from node_agent.callbacks.keras_data import ValidationData
+from node_agent.callbacks.keras_feed import Feed
 from node_agent.callbacks.keras_model import KerasTrainee
+from node_agent.callbacks.keras_resume import KerasResume
 from node_agent.callbacks.measure import Measured
 from node_agent.parameters.format import ParameterFile, write
 from tests.callbacks.readme import diff_in_readme
@@ -325,3 +327,44 @@ def test_the_readmes_script_becomes_a_swarm_script_by_the_lines_it_shows(
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras imports both itself")
 def test_on_tensorflow_nothing_of_pytorch_is_imported() -> None:
     assert not {"torch", "transformers"} & sys.modules.keys()
+
+
+def test_a_restart_whose_batches_come_out_otherwise_is_refused() -> None:
+    batches = [(np.full((2, 1), k), np.zeros((2, 1))) for k in range(4)]
+    feed = Feed(batches)
+    feed.start(0, 0, "")
+    for index in range(3):
+        feed[index]
+    last = feed.trained(3)
+    again = Feed(batches)
+    again.start(0, 3, last)
+    assert again[3][0][0] == 3
+    with pytest.raises(ModelError, match="batch 3 of epoch 0 is not the one"):
+        Feed(batches[::-1]).start(0, 3, last)
+
+
+def test_data_without_a_known_length_are_refused() -> None:
+    with pytest.raises(InvalidParameter, match="how many batches"):
+        Feed(batch for batch in [data()])
+
+
+def test_what_cannot_be_kept_exactly_is_refused(tmp_path: Path) -> None:
+    if keras.backend.backend() != "tensorflow":
+        with pytest.raises(InvalidParameter, match="deterministic is for Keras on TensorFlow"):
+            KerasResume(network)
+        return
+    import tensorflow as tf
+
+    class Noise(L.Layer):  # type: ignore[misc]  # Keras has no types
+        def call(self, x: Any) -> Any:
+            return x + tf.random.normal(tf.shape(x))
+
+    noisy = keras.Sequential([L.Input((4,)), Noise(), L.Dense(1)])
+    noisy.compile("sgd", "mse")
+    noisy.fit(*data(8), verbose=0)
+    resume = KerasResume(lambda: noisy)
+    resume.feed([data(8)])
+    resume.start_epoch(0)
+    resume.trained(1)
+    with pytest.raises(ModelError, match="RandomStandardNormal"):
+        resume.joined(tmp_path)

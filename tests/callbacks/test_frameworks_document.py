@@ -1,4 +1,4 @@
-"""The diffs of docs/frameworks.md apply to the example scripts, are short, and work."""
+"""The diffs of docs/frameworks.md and README.md apply to the scripts, are short, and work."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def applied(script: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_at_most_five_lines_change_and_the_diff_applies(script: str, tmp_path: Path) -> None:
+    assert diff_of(script) in (ROOT / "README.md").read_text()
     added = [line for line in diff_of(script).splitlines() if re.match(r"\+(?!\+\+ )", line)]
     assert len(added) <= 5
     changed = applied(script, tmp_path).read_text()
