@@ -13,6 +13,7 @@ from contracts.errors import ChainError, KeyFileError
 from marketplace.cli import (
     admissions,
     agreements,
+    amending,
     announcements,
     audit,
     backup,
@@ -53,6 +54,7 @@ announcements.install(app)
 wallets.install(app)
 audit.install(app)
 app.add_typer(wallets.app, name="wallet")
+amending.install(agreements.app)
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(drafts.templates, name="template")
 app.add_typer(drafts.app, name="draft")

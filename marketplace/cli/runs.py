@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from marketplace.cli import options
-from marketplace.cli.agreements import agreement_id
+from marketplace.cli.acts import agreement_id
 from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
 from marketplace.errors import InvalidInput

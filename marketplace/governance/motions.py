@@ -18,50 +18,34 @@ from contracts.council import Action
 from contracts.errors import SignatureError
 from contracts.messages import (
     Domain,
-    MessageError,
     Motion,
     Pardon,
-    checksum_address,
     from_json,
     recover,
     to_json,
     typed_data,
 )
 from contracts.parties import parties_in
-from marketplace.access import Caller, agreement_seen, party_of, visible
+from marketplace.access import Caller, visible
 from marketplace.agreements.remarks import remark
-from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.governing import Decision, Pardoning
-from marketplace.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongSignature
+from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
 from marketplace.governance.actions import ACTIONS, effect_of
+from marketplace.governance.wishes import (
+    CONCERNING,
+    NOBODY,
+    REASON_CHARACTERS,
+    Wish,
+    concerned_party,
+    new_wallet_of,
+)
 from marketplace.identity.secrets import new_id
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement, MotionVote
 from marketplace.storage.models import Motion as MotionRow
 
 LIFETIME_S: Final = 14 * 86_400
-_REASON_CHARACTERS: Final = 2_000
-_NOBODY: Final = "0x" + "00" * 20
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is proposed.
-
-    Attributes:
-        action: suspend, resume, terminate, remove, replace-wallet or pardon.
-        organization: whom it concerns; empty where it concerns none.
-        wallet: the new one, to replace a wallet.
-        run: the run to be let back into, for a pardon.
-        reason: for those who are to vote.
-    """
-
-    action: str
-    organization: str = ""
-    wallet: str = ""
-    run: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +65,7 @@ class Motions:
             InvalidInput: no such action, or it lacks what it needs.
             Conflict: the agreement is not in force yet.
         """
-        party = await self.database.read(_concerned, caller, agreement_id, wish)
+        party = await self.database.read(concerned_party, caller, agreement_id, wish)
         key = bytes.fromhex(agreement_id[2:])
         deadline = self.clock() + LIFETIME_S
         message: Motion | Pardon
@@ -95,7 +79,7 @@ class Motions:
                 agreement=key,
                 action=int(ACTIONS[wish.action]),
                 party=party,
-                wallet=_new_wallet(wish),
+                wallet=new_wallet_of(wish),
                 nonce=nonce,
                 deadline=deadline,
             )
@@ -211,16 +195,16 @@ class Motions:
             else await self.contracts.council.nonce(key)
         )
         signed = {each.party: each.signed_s for each in row.votes}
-        concerning = row.action in _CONCERNING
+        concerning = row.action in CONCERNING
         concerned = agreement.parties[message.party].organization if concerning else ""
-        new_wallet = message.wallet if isinstance(message, Motion) else _NOBODY
+        new_wallet = message.wallet if isinstance(message, Motion) else NOBODY
         return {
             "id": row.id,
             "agreement": agreement.id,
             "agreement_title": agreement.title,
             "action": row.action,
             "organization": concerned or None,
-            "wallet": None if new_wallet == _NOBODY else new_wallet,
+            "wallet": None if new_wallet == NOBODY else new_wallet,
             "run": row.run_id,
             "reason": row.reason,
             "effect": effect_of(row.action, concerned, new_wallet),
@@ -246,52 +230,11 @@ class Motions:
         }
 
 
-_CONCERNING: Final = ("remove", "replace-wallet", "pardon")
-
-
 def read_message(row: MotionRow) -> Motion | Pardon:
     """What is signed for a motion."""
     if row.action == "pardon":
         return from_json(Pardon, row.message)
     return from_json(Motion, row.message)
-
-
-def _concerned(session: Session, caller: Caller, agreement_id: str, wish: Wish) -> int:
-    """Checks a wish, and gives the number of the party that it concerns."""
-    if wish.action not in (*ACTIONS, "pardon"):
-        raise InvalidInput(
-            f"no motion {wish.action}", hint=f"one of {', '.join((*ACTIONS, 'pardon'))}"
-        )
-    remark(wish.reason, "a reason", _REASON_CHARACTERS)
-    agreement = agreement_seen(session, caller, agreement_id)
-    if not is_active(session, agreement.id):
-        raise Conflict("the agreement is not in force", hint="wait until all have signed")
-    _must_be_party(caller, agreement)
-    if wish.action == "pardon" and not any(
-        event.agreement_id == agreement.id
-        for event in outbox.events_of(session, "RunCreated", run_id=wish.run or "none")
-    ):
-        raise NotFound(f"this agreement has no run {wish.run or ''}".strip(), hint="name its id")
-    if wish.action not in _CONCERNING:
-        return 0
-    name = wish.organization
-    if not name:
-        raise InvalidInput(f"whom does {wish.action} concern?", hint="name the organization")
-    return party_of(agreement, lambda each: each.organization == name, name).number
-
-
-def _must_be_party(caller: Caller, agreement: Agreement) -> None:
-    if all(each.wallet != caller.signed_in for each in agreement.parties):
-        raise NotAllowed("motions are the parties' own", hint="sign in with a party's wallet")
-
-
-def _new_wallet(wish: Wish) -> str:
-    if wish.action != "replace-wallet":
-        return _NOBODY
-    try:
-        return checksum_address(wish.wallet)
-    except MessageError as error:
-        raise InvalidInput(str(error), hint="name the new wallet's address") from error
 
 
 def _store(
@@ -308,7 +251,7 @@ def _store(
         action=wish.action,
         run_id=wish.run or None,
         message=to_json(message),
-        reason=remark(wish.reason, "a reason", _REASON_CHARACTERS),
+        reason=remark(wish.reason, "a reason", REASON_CHARACTERS),
         proposed_by=caller.signed_in,
         created_s=now_s,
     )

@@ -15,7 +15,7 @@ from marketplace.app import Market
 from marketplace.errors import InvalidInput, MarketError
 from marketplace.governance.actions import effect_of
 from marketplace.governance.history import history
-from marketplace.governance.motions import Wish
+from marketplace.governance.wishes import Wish
 from marketplace.identity.secrets import enrollment_token
 from marketplace.nodes import status, tokens
 from marketplace.runs import views
