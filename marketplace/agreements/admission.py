@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.access import Caller
+from marketplace.access import Caller, visible
 from marketplace.errors import Conflict, NotAllowed, NotFound
 from marketplace.storage.models import Admission, AdmittedAgreement, Agreement, Party
 
@@ -98,10 +98,22 @@ class Admissions:
         session.delete(row)
 
     def list(self, session: Session, caller: Caller) -> list[dict[str, Any]]:
-        """The admitted organizations by name. Raises NotAllowed."""
-        _must_be_admin(caller)
-        rows = session.scalars(sa.select(Admission).order_by(Admission.organization))
-        return [_view(each) for each in rows]
+        """The admitted organizations by name.
+
+        Admins and the marketplace's auditors see them all, others those that they, or whom they
+        audit, have agreements with.
+
+        Raises:
+            SignInRequired: a visitor.
+        """
+        _ = caller.signed_in
+        query = sa.select(Admission).order_by(Admission.organization)
+        if not (caller.is_admin or caller.is_auditor):
+            partners = sa.select(Party.wallet).where(visible(caller, Party.agreement_id))
+            query = query.where(
+                sa.or_(Admission.wallet.in_(partners), Admission.wallet.in_(caller.wallets))
+            )
+        return [_view(each) for each in session.scalars(query)]
 
 
 def is_admitted(session: Session, agreement_id: str) -> bool:

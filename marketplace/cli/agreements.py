@@ -11,14 +11,14 @@ from contracts.messages import Agreement, from_json
 from marketplace.cli import options
 from marketplace.cli.acts import AgreementId, agreement_id
 from marketplace.cli.chain import on_chain
-from marketplace.cli.drafts import (
+from marketplace.cli.output import note, show, table
+from marketplace.cli.proposals import (
     Answers,
     Note,
     read_answers,
     read_draft,
     with_parties,
 )
-from marketplace.cli.output import note, show, table
 from marketplace.errors import Conflict, InvalidInput
 
 app = typer.Typer(help="Agreements between organizations.", no_args_is_help=True)
@@ -125,6 +125,26 @@ def sign(
         if shown["operation"] and wait_s > 0:
             client.wait(shown["operation"]["id"], wait_s)
             shown = client.agreement(identifier)
+    show(shown, as_json, *_standing(shown))
+
+
+@app.command(
+    "activate", epilog="Example: swarm-market agreement activate 0x3f… --wallet hospital-a.json"
+)
+def activate(
+    agreement: AgreementId,
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
+    as_json: options.Json = False,
+) -> None:
+    """Has the marketplace post a fully signed agreement once more, after that failed."""
+    with options.client(market, wallet, password_file) as client:
+        shown = client.activate(agreement_id(client, agreement))
+        if shown["operation"] and wait_s > 0:
+            client.wait(shown["operation"]["id"], wait_s)
+            shown = client.agreement(shown["id"])
     show(shown, as_json, *_standing(shown))
 
 

@@ -9,8 +9,8 @@ import typer
 
 from marketplace.cli import options
 from marketplace.cli.acts import AgreementId, act, agreement_id, done
-from marketplace.cli.drafts import Answers, Note, proposal_from, read_answers, with_parties
 from marketplace.cli.output import note, show
+from marketplace.cli.proposals import Answers, Note, proposal_from, read_answers, with_parties
 from marketplace.client import MarketClient
 from marketplace.errors import NotFound
 

@@ -18,6 +18,7 @@ from marketplace.cli import (
     audit,
     backup,
     drafts,
+    invitations,
     leases,
     money,
     motions,
@@ -36,7 +37,6 @@ from marketplace.errors import MarketError, SettingsError
 app = typer.Typer(
     help="Marketplace for swarm learning: agreements, nodes, runs, rewards.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
@@ -57,6 +57,7 @@ app.add_typer(wallets.app, name="wallet")
 amending.install(agreements.app)
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(drafts.templates, name="template")
+invitations.install(drafts.app)
 app.add_typer(drafts.app, name="draft")
 app.add_typer(motions.app, name="motion")
 app.add_typer(admissions.app, name="admission")

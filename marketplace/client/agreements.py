@@ -40,6 +40,10 @@ class AgreementCalls(Connection):
         body = {"organization": self._party(shown)["organization"], "signature": to_hex(signature)}
         return self.one("POST", f"/api/agreements/{agreement_id}/signatures", body)
 
+    def activate(self, agreement_id: str) -> Fields:
+        """Has the marketplace try again to bring a signed agreement into force."""
+        return self.one("POST", f"/api/agreements/{agreement_id}/activation")
+
     def _party(self, agreement: Fields) -> Fields:
         address = self.wallet.address
         party: Fields | None = next(

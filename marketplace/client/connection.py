@@ -128,6 +128,10 @@ class Connection:
         session: Fields = self._send("POST", "/api/session", answer)
         return session
 
+    def sign_out(self) -> None:
+        """Ends the session."""
+        self.request("DELETE", "/api/session")
+
     def deployment(self) -> Fields:
         """Chain id, addresses of the contracts, and the endpoint that nodes are told."""
         found: Fields = self._send("GET", "/api/deployment", None)

@@ -40,6 +40,18 @@ class MoneyCalls(Connection):
         query = httpx.QueryParams({"period": period, "form": form})
         return self.file(f"/api/statements/{organization}?{query}")
 
+    def ledger(self, run_id: str = "") -> list[Fields]:
+        """The entries of the books that the caller may see, of one run or of all."""
+        of_run = {"run": run_id} if run_id else {}
+        found: list[Fields] = []
+        after = 0
+        while True:
+            query = httpx.QueryParams({"after": str(after), "limit": "200"} | of_run)
+            piece = self.one("GET", f"/api/ledger?{query}")
+            if not piece["items"]:
+                return found
+            found, after = found + piece["items"], piece["next"]
+
     def announcements(self, after: int = 0, agreement: str = "") -> Fields:
         """What happened since: `items`, and `next` to go on from."""
         query = {"after": str(after)} | ({"agreement": agreement} if agreement else {})

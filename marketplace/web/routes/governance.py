@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from marketplace.governance.history import history
-from marketplace.governance.motions import Wish
+from marketplace.governance.wishes import Wish
 from marketplace.web import consortium_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Address, Hash, Identifier, Label, Signature
@@ -156,7 +156,7 @@ async def post_act(body: SignedAct, caller: CallerOf, market: MarketOf) -> dict[
 
 @router.get("/admissions", response_model=list[models.Admission])
 async def list_admissions(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
-    """The organizations that admins admitted."""
+    """The organizations that admins admitted: to admins and auditors all, to others partners."""
     return await market.database.read(market.admissions.list, caller)
 
 
