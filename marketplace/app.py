@@ -172,6 +172,7 @@ class Market:
                 reference_of(
                     settings.reference_currency, settings.reference_price, settings.reference_label
                 ),
+                clock,
             ),
             notices=notices,
             webhooks=Webhooks(

@@ -21,7 +21,7 @@ from marketplace.consortia import proposals
 from marketplace.consortia.proposals import Composed, Proposal
 from marketplace.consortia.views import show_negotiation
 from marketplace.errors import Conflict, InvalidInput
-from marketplace.storage.models import Agreement, DraftVersion, Negotiation, Seat
+from marketplace.storage.models import Agreement, DraftSeat, DraftVersion, Negotiation
 
 _NOTE_CHARACTERS: Final = 4_000
 
@@ -83,10 +83,10 @@ class Versions:
                 created_s=row.updated_s,
             )
         )
-        session.execute(sa.delete(Seat).where(Seat.negotiation_id == row.id))
+        session.execute(sa.delete(DraftSeat).where(DraftSeat.negotiation_id == row.id))
         for party in composed.proposal.parties:
             session.add(
-                Seat(
+                DraftSeat(
                     negotiation_id=row.id,
                     organization=party.organization,
                     wallet=party.wallet or None,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
 from marketplace.errors import NotAllowed, NotFound
-from marketplace.storage.models import Comment, DraftVersion, Invitation, Negotiation, Seat
+from marketplace.storage.models import Comment, DraftSeat, DraftVersion, Invitation, Negotiation
 
 
 def visible_negotiations(caller: Caller) -> sa.ColumnElement[bool]:
@@ -38,7 +38,7 @@ def may_negotiate(session: Session, caller: Caller, negotiation_id: str) -> bool
 
 
 def _concerns(wallets: frozenset[str]) -> sa.ColumnElement[bool]:
-    seats = sa.select(Seat.negotiation_id).where(Seat.wallet.in_(wallets))
+    seats = sa.select(DraftSeat.negotiation_id).where(DraftSeat.wallet.in_(wallets))
     return sa.or_(Negotiation.started_by.in_(wallets), Negotiation.id.in_(seats))
 
 

@@ -13,7 +13,7 @@ from marketplace.leases import service
 from marketplace.leases.service import Policy
 from marketplace.leases.signing import LeaseSigner
 from marketplace.nodes.registry import present
-from marketplace.storage.models import Agreement, Enrollment, Event, Lease, Party, Seats
+from marketplace.storage.models import Agreement, Enrollment, Event, Lease, Party, SeatLimit
 
 
 def list_leases(session: Session, caller: Caller, now_s: int) -> list[dict[str, Any]]:
@@ -82,7 +82,9 @@ def list_seats(
         )
     )
     pairs = {(each, "training") for each in organizations}
-    for row in session.scalars(sa.select(Seats).where(Seats.organization.in_(organizations))):
+    for row in session.scalars(
+        sa.select(SeatLimit).where(SeatLimit.organization.in_(organizations))
+    ):
         pairs.add((row.organization, row.feature))
     return [
         {
@@ -118,9 +120,9 @@ def set_seats(
         )
     if until_s is not None and until_s <= now_s:
         raise Conflict("the seats would be over already", hint="0 seats take them away at once")
-    row = session.get(Seats, (organization, feature))
+    row = session.get(SeatLimit, (organization, feature))
     if row is None:
-        row = Seats(organization=organization, feature=feature)
+        row = SeatLimit(organization=organization, feature=feature)
         session.add(row)
     row.count, row.until_s = count, until_s
     row.set_by, row.set_s = caller.signed_in, now_s
@@ -193,5 +195,5 @@ def _enrolled(session: Session, caller: Caller, spiffe_id: str) -> Enrollment:
 
 
 def _until(session: Session, organization: str, feature: str) -> int | None:
-    row = session.get(Seats, (organization, feature))
+    row = session.get(SeatLimit, (organization, feature))
     return None if row is None else row.until_s

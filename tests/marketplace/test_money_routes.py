@@ -172,6 +172,9 @@ def test_the_command_line_does_all_of_it(paid: Federation, tmp_path: Path) -> No
     proof = run("verify-statement", str(file), "--rpc", paid.world.rpc_url, *trusted)
     assert json.loads(proof.stdout)["holds"]
     assert "clinic-a was paid" in command("announcements")
+    books = json.loads(command("rewards", "ledger", "--run", paid.run_id, "--json"))
+    assert [sum(int(p["amount_wei"]) for p in each["postings"]) for each in books] == [0, 0, 0]
+    assert f"claimable:{paid.run_id}:1" in command("rewards", "ledger")
     made = json.loads(command("webhook", "add", "https://1.1.1.1/hook", "--json"))
     assert made["id"] in command("webhook", "list")
     assert command("webhook", "remove", made["id"][:6]) == f"removed {made['id']}\n"

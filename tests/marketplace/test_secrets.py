@@ -1,4 +1,4 @@
-"""What is shown once is kept nowhere: not for those who ask again, not in the trail, not in logs."""
+"""What is shown once is kept nowhere: not for who asks again, not in the trail, not in logs."""
 
 from __future__ import annotations
 
