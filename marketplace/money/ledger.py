@@ -44,8 +44,12 @@ def list_entries(
             for each in session.scalars(sa.select(LedgerBalance.account))
             if _concerns(each, scopes, run_id)
         ]
-        moved_there = sa.select(LedgerPosting.entry).where(LedgerPosting.account.in_(accounts))
-        query = query.where(LedgerEntry.number.in_(moved_there))
+        # Entry by entry, until there are enough: their postings are too many to be looked for first.
+        query = query.where(
+            sa.exists().where(
+                LedgerPosting.entry == LedgerEntry.number, LedgerPosting.account.in_(accounts)
+            )
+        )
     rows = session.scalars(query.order_by(LedgerEntry.number).limit(min(limit, MOST_AT_ONCE))).all()
     postings: dict[int, list[dict[str, str]]] = {}
     moved = sa.select(LedgerPosting).where(LedgerPosting.entry.in_([row.number for row in rows]))
