@@ -44,7 +44,7 @@ def list_entries(
             for each in session.scalars(sa.select(LedgerBalance.account))
             if _concerns(each, scopes, run_id)
         ]
-        # Entry by entry, until there are enough: their postings are too many to be looked for first.
+        # Entry by entry, until there are enough: postings are too many to be looked for first.
         query = query.where(
             sa.exists().where(
                 LedgerPosting.entry == LedgerEntry.number, LedgerPosting.account.in_(accounts)
