@@ -90,6 +90,34 @@ def show_run(
     )
 
 
+@app.command("usage", epilog="Example: swarm-market run usage tumors --wallet hospital-a.json")
+def show_usage(
+    run: RunId,
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Shows what a run cost its nodes, by their own signed word; nothing is paid by it."""
+    with options.client(market, wallet, password_file) as client:
+        found = client.usage(run_id(client, run))
+    rows = [
+        (
+            node["spiffe_id"],
+            node["samples"],
+            f"{node['compute_s']:g}",
+            node["bytes_served"],
+            node["bytes_fetched"],
+            node["restarts"],
+            "-" if node["energy_j"] is None else node["energy_j"],
+        )
+        for each in found["organizations"]
+        for node in each["nodes"]
+    ]
+    head = ("node", "samples", "compute s", "bytes served", "bytes fetched", "restarts", "J")
+    show(found, as_json, table(head, rows))
+
+
 @app.command(
     "note",
     epilog="Example: swarm-market run note tumors --project screening --tag baseline "
