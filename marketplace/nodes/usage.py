@@ -52,7 +52,7 @@ def record(session: Session, enrollment_id: str, text: str, signature: bytes, no
     _must_be_sealed(session, usage, enrollment.agreement_id)
     known = session.get(UsageReport, (usage.run, usage.round, usage.node))
     if known is None:
-        session.add(_row(usage, enrolled.key, signature, now_s))
+        session.add(row_of(usage, enrolled.key, signature, now_s))
     elif usage_of(known) != usage:
         _LOG.warning(
             "%s has reported its usage in round %d of run %s before, in other numbers: refused",
@@ -83,7 +83,7 @@ def usage_of(row: UsageReport) -> Usage:
     )
 
 
-def _row(usage: Usage, key: str, signature: bytes, now_s: int) -> UsageReport:
+def row_of(usage: Usage, key: str, signature: bytes, now_s: int) -> UsageReport:
     counts = asdict(usage)
     return UsageReport(
         run_id=counts.pop("run"),
