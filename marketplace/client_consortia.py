@@ -38,6 +38,8 @@ class Caller(Protocol):
 
     def request(self, method: str, path: str, body: Fields | None = None) -> Any: ...
 
+    def many(self, path: str) -> list[Fields]: ...
+
     def agreement(self, agreement_id: str) -> Fields: ...
 
     def deployment(self) -> Fields: ...
@@ -50,7 +52,7 @@ class Drafts:
         self._caller = caller
 
     def templates(self) -> list[Fields]:
-        return _list(self._caller.request("GET", "/api/templates"))
+        return list(self._caller.request("GET", "/api/templates"))
 
     def template(self, name: str) -> Fields:
         return self._get(f"/api/templates/{name}")
@@ -62,7 +64,7 @@ class Drafts:
 
     def list(self, agreement_id: str | None = None) -> list[Fields]:
         question = f"?agreement={agreement_id}" if agreement_id else ""
-        return _list(self._caller.request("GET", "/api/drafts" + question))
+        return self._caller.many("/api/drafts" + question)
 
     def show(self, draft: str) -> Fields:
         return self._get(f"/api/drafts/{draft}")
@@ -116,10 +118,10 @@ class Governance:
         self._caller = caller
 
     def history(self, agreement_id: str) -> list[Fields]:
-        return _list(self._caller.request("GET", f"/api/agreements/{agreement_id}/history"))
+        return self._caller.many(f"/api/agreements/{agreement_id}/history")
 
     def amendments(self, agreement_id: str) -> list[Fields]:
-        return _list(self._caller.request("GET", f"/api/agreements/{agreement_id}/amendments"))
+        return self._caller.many(f"/api/agreements/{agreement_id}/amendments")
 
     def amendment(self, version_hash: str) -> Fields:
         found: Fields = self._caller.request("GET", f"/api/amendments/{version_hash}")
@@ -169,7 +171,7 @@ class Governance:
 
     def motions(self, agreement_id: str | None = None) -> list[Fields]:
         question = f"?agreement={agreement_id}" if agreement_id else ""
-        return _list(self._caller.request("GET", "/api/motions" + question))
+        return self._caller.many("/api/motions" + question)
 
     def motion(self, motion_id: str) -> Fields:
         found: Fields = self._caller.request("GET", f"/api/motions/{motion_id}")
@@ -256,7 +258,7 @@ class Governance:
         return operation
 
     def admissions(self) -> list[Fields]:
-        return _list(self._caller.request("GET", "/api/admissions"))
+        return self._caller.many("/api/admissions")
 
     def admit(self, organization: str, wallet: str) -> Fields:
         return self._post("/api/admissions", {"organization": organization, "wallet": wallet})
@@ -284,10 +286,6 @@ class Governance:
     def _post(self, path: str, body: Fields) -> Fields:
         found: Fields = self._caller.request("POST", path, body)
         return found
-
-
-def _list(found: Any) -> list[Fields]:
-    return list(found)
 
 
 def _secret(link: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from marketplace.access import Caller
 from marketplace.errors import Conflict, NotAllowed, NotFound
 from marketplace.storage.models import Admission, AdmittedAgreement, Agreement, Party
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,16 @@ class Admissions:
             raise NotFound(f"{organization} is not admitted")
         session.delete(row)
 
-    def list(self, session: Session, caller: Caller) -> list[dict[str, Any]]:
-        """The admitted organizations by name. Raises NotAllowed."""
+    def list(self, session: Session, caller: Caller, piece: Piece = ALL) -> list[dict[str, Any]]:
+        """The admitted organizations by name; places are (`organization`,).
+
+        Raises:
+            NotAllowed: the caller is no admin.
+            InvalidInput: the piece's place is none.
+        """
         _must_be_admin(caller)
-        rows = session.scalars(sa.select(Admission).order_by(Admission.organization))
-        return [_view(each) for each in rows]
+        query = cut(sa.select(Admission), piece, By(Admission.organization))
+        return [_view(each) for each in session.scalars(query)]
 
 
 def is_admitted(session: Session, agreement_id: str) -> bool:

@@ -22,9 +22,13 @@ def list_entries(
     """
     query = sa.select(LedgerEntry).where(LedgerEntry.number > after)
     if run_id is not None:
-        # Accounts are named kind:scope[:party]; what a run moved has its id as the scope.
-        of_run = sa.select(LedgerPosting.entry).where(LedgerPosting.account.like(f"%:{run_id}%"))
-        query = query.where(LedgerEntry.number.in_(of_run))
+        # Accounts are named kind:scope[:party]; what a run moved has its id as the scope. Entry by
+        # entry, until there are enough: a run's postings are too many to be looked for first.
+        of_run = sa.exists().where(
+            LedgerPosting.entry == LedgerEntry.number,
+            LedgerPosting.account.like(f"%:{run_id}%"),
+        )
+        query = query.where(of_run)
     rows = session.scalars(query.order_by(LedgerEntry.number).limit(min(limit, MOST_AT_ONCE))).all()
     postings: dict[int, list[dict[str, str]]] = {}
     moved = sa.select(LedgerPosting).where(LedgerPosting.entry.in_([row.number for row in rows]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -19,6 +20,7 @@ from marketplace.governance.motions import Wish
 from marketplace.identity.secrets import enrollment_token
 from marketplace.nodes import status, tokens
 from marketplace.runs import views
+from marketplace.storage.pieces import ALL, Piece
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from marketplace.web.forms import first, form_of, go
@@ -40,8 +42,8 @@ async def agreement(
     request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
-    told = await market.database.read(history, caller, agreement_id, market.clock())
-    return page(request, "agreement.html", caller, tab="overview", latest=told[:1], **shown)
+    told = await market.database.read(history, caller, agreement_id, market.clock(), Piece(1))
+    return page(request, "agreement.html", caller, tab="overview", latest=told, **shown)
 
 
 @router.get("/agreements/{agreement_id}/nodes")
@@ -242,29 +244,26 @@ async def _decisions(
     error: MarketError | None = None,
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
-    runs = await market.database.read(views.list_runs, caller)
+    runs = await market.database.read(views.list_runs, caller, ALL, agreement_id)
     drafts = (
         await market.database.read(market.negotiations.list, caller, agreement_id)
         if caller.wallet
         else []
     )
-    key = bytes.fromhex(agreement_id[2:])
-    replaced = []
-    for party in shown["agreement"]["parties"]:
-        if shown["agreement"]["state"] not in _ON_CHAIN:
-            break
-        wallet, since_s = await market.contracts.consortium.replacement(key, party["party"])
-        if int(wallet, 16):
-            replaced.append({**party, "new_wallet": wallet, "since_s": since_s})
+    on_chain = shown["agreement"]["state"] in _ON_CHAIN
+    motions, replaced = await asyncio.gather(
+        market.motions.list(caller, agreement_id),
+        _replaced(market, agreement_id, shown["agreement"]["parties"] if on_chain else []),
+    )
     return page(
         request,
         "agreement_decisions.html",
         caller,
         tab="decisions",
-        motions=await market.motions.list(caller, agreement_id),
+        motions=motions,
         amendments=await market.database.read(market.amendments.list, caller, agreement_id),
         drafts=[each for each in drafts if each["state"] == "open"],
-        runs=[each for each in runs if each["agreement"] == agreement_id],
+        runs=runs,
         replaced=replaced,
         effects={name: effect_of(name, "the party", "the new wallet") for name in _ASKED},
         wish=wish,
@@ -273,6 +272,22 @@ async def _decisions(
     )
 
 
+async def _replaced(
+    market: Market, agreement_id: str, parties: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The parties whose wallets are about to be replaced, with the new ones and since when."""
+    key, turn = bytes.fromhex(agreement_id[2:]), asyncio.Semaphore(_AT_ONCE)
+
+    async def replacement(party: dict[str, Any]) -> dict[str, Any]:
+        async with turn:
+            found = await market.contracts.consortium.replacement(key, party["party"])
+        return {**party, "new_wallet": found[0], "since_s": found[1]}
+
+    found = await asyncio.gather(*map(replacement, parties))
+    return [each for each in found if int(each["new_wallet"], 16)]
+
+
+_AT_ONCE = 16  # questions to the chain
 _ON_CHAIN = ("active", "suspended", "terminated", "expired")
 _ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon", "leave")
 

@@ -36,7 +36,7 @@ from scripts.bench_marketplace import filling
 from scripts.bench_marketplace.founding import Consortium
 from scripts.bench_marketplace.pages import BASELINE, Page, Role, pages
 from scripts.bench_marketplace.plans import work_of
-from scripts.bench_marketplace.servers import postgres, serving
+from scripts.bench_marketplace.servers import Serving, postgres, serving
 from scripts.bench_marketplace.timing import measure
 
 OUT = Path("build/bench/marketplace.json")
@@ -50,19 +50,19 @@ console = Console(stderr=True, width=140)
 
 async def bench(options: argparse.Namespace) -> dict[str, Any]:
     """Fill a marketplace, measure its pages, and say what was found."""
-    with tempfile.TemporaryDirectory() as name, postgres() as database_url:
+    with tempfile.TemporaryDirectory() as name, postgres() as database:
         folder = Path(name)
         async with EmbeddedChain() as embedded:
             rpc_url = await embedded.start(folder / "chain")
-            world, counts = await _fill(folder, embedded, database_url, options)
+            world, counts = await _fill(folder, embedded, database.url, options)
             try:
                 listed = pages(
                     world.agreement_id, world.run_ids, world.draft_ids, next(iter(world.wallets))
                 )
                 listed = [each for each in listed if options.only in each.path]
-                with serving(folder, database_url, rpc_url) as url:
-                    tokens = await asyncio.to_thread(_sign_in, url, world)
-                    results = await asyncio.to_thread(_measure, url, listed, tokens, options)
+                with serving(database, folder, rpc_url) as server:
+                    tokens = await asyncio.to_thread(_sign_in, server.url, world)
+                    results = await asyncio.to_thread(_measure, server, listed, tokens, options)
                 for page, result in zip(listed, results["pages"], strict=True):
                     result["database"] = asdict(
                         await work_of(world.market, page.path, tokens[page.role])
@@ -129,8 +129,9 @@ def _sign_in(url: str, world: Consortium) -> dict[Role, str]:
 
 
 def _measure(
-    url: str, listed: list[Page], tokens: dict[Role, str], options: argparse.Namespace
+    server: Serving, listed: list[Page], tokens: dict[Role, str], options: argparse.Namespace
 ) -> dict[str, Any]:
+    url = server.url
     baseline = {
         "sequential": measure(url, BASELINE, tokens["owner"], options.requests),
         "concurrent": measure(url, BASELINE, tokens["owner"], options.requests, _CLIENTS),
@@ -138,7 +139,9 @@ def _measure(
     found: list[dict[str, Any]] = []
     for page in listed:
         console.print(f"{page.role}: {_short(page.path)} …", style="dim")
+        before_s = server.cpu_s()
         took = measure(url, page.path, tokens[page.role], options.requests)
+        cpu_s = server.cpu_s() - before_s
         together = measure(url, page.path, tokens[page.role], options.requests, _CLIENTS)
         found.append(
             {
@@ -147,6 +150,7 @@ def _measure(
                 "asks_chain": page.asks_chain,
                 "sequential": asdict(took),
                 "concurrent": asdict(together),
+                "cpu_ms": 1_000 * cpu_s / (took.requests + took.warm_up),
                 "ratio_p50": took.p50_ms / baseline["sequential"].p50_ms,
                 "meets_goal": took.p95_ms < GOAL_MS,
             }
@@ -162,7 +166,9 @@ def _measure(
 
 
 def _show(figures: dict[str, Any]) -> None:
-    table = Table("as", "page", "queries", "db", "p50", "p95", "max", "× base", "p95 of 8", "kB")
+    table = Table(
+        "as", "page", "queries", "db", "cpu", "p50", "p95", "max", "× base", "p95 of 8", "kB"
+    )
     for column in table.columns[2:]:
         column.justify = "right"
     for each in figures["pages"]:
@@ -172,6 +178,7 @@ def _show(figures: dict[str, Any]) -> None:
             _short(each["path"]) + (" (chain)" if each["asks_chain"] else ""),
             str(work["queries"]),
             f"{work['queries_ms']:.0f}",
+            f"{each['cpu_ms']:.0f}",
             f"{took['p50_ms']:.0f}",
             f"{took['p95_ms']:.0f}",
             f"{took['max_ms']:.0f}",
@@ -182,8 +189,8 @@ def _show(figures: dict[str, Any]) -> None:
         )
     base = figures["baseline"]["sequential"]
     table.caption = (
-        f"milliseconds; base: {BASELINE}, p50 {base['p50_ms']:.1f}, p95 {base['p95_ms']:.1f}; "
-        f"bold: p95 not below {GOAL_MS}"
+        f"milliseconds; cpu: of server and PostgreSQL for each request; base: {BASELINE}, "
+        f"p50 {base['p50_ms']:.1f}, p95 {base['p95_ms']:.1f}; bold: p95 not below {GOAL_MS}"
     )
     Console(width=130).print(table)
 

@@ -65,6 +65,7 @@ def pages(agreement: str, runs: list[str], drafts: list[str], organization: str)
         ("owner", f"/api/runs/{run}"),
         ("owner", f"/api/runs/{run}/rounds"),
         ("owner", f"/api/runs/{run}/earnings"),
+        ("owner", f"/api/runs/{run}/credits"),
         ("owner", f"/api/runs/{run}/usage"),
         ("owner", f"/api/runs/{run}/usage/1"),
         ("owner", f"/api/runs/comparison?{both}"),

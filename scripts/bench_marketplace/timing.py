@@ -20,17 +20,18 @@ class Timing:
     """Of the answers to one request, from its first byte sent to the last one received."""
 
     requests: int
+    warm_up: int  # requests before these
     p50_ms: float
     p95_ms: float
     max_ms: float
     answer_bytes: int
 
     @classmethod
-    def of(cls, seconds: Sequence[float], answer_bytes: int) -> Timing:
+    def of(cls, seconds: Sequence[float], answer_bytes: int, warm_up: int) -> Timing:
         ms = sorted(1_000 * each for each in seconds)
         # The smallest value that at least 95 of 100 do not exceed.
         p95 = ms[max(0, -(-95 * len(ms) // 100) - 1)]
-        return cls(len(ms), statistics.median(ms), p95, ms[-1], answer_bytes)
+        return cls(len(ms), warm_up, statistics.median(ms), p95, ms[-1], answer_bytes)
 
 
 def measure(url: str, path: str, token: str, requests: int, clients: int = 1) -> Timing:
@@ -66,7 +67,7 @@ def measure(url: str, path: str, token: str, requests: int, clients: int = 1) ->
         thread.join()
     if troubles:
         raise RuntimeError(f"{path}: {troubles[0]}")
-    return Timing.of(seconds, max(sizes))
+    return Timing.of(seconds, max(sizes), clients * min(_WARM_UP, requests // clients))
 
 
 def _ask(url: str, path: str, token: str, count: int) -> tuple[list[float], int]:
