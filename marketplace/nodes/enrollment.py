@@ -34,6 +34,7 @@ from marketplace.nodes.credentials import must_be_enrolled, record_certificate
 from marketplace.nodes.numbering import is_stale, next_nonce, refuse_used_key, state
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement, Enrollment, EnrollmentToken, Rejection
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 # How long the owner has to approve before the node has to ask again.
 APPROVAL_S = 7 * 86_400
@@ -291,13 +292,23 @@ class Enrollments:
         return self._view(session, row)
 
     def list(
-        self, session: Session, caller: Caller, agreement_id: str | None
+        self,
+        session: Session,
+        caller: Caller,
+        agreement_id: str | None,
+        piece: Piece = ALL,
+        *where: sa.ColumnElement[bool],
     ) -> list[dict[str, Any]]:
-        """The enrollments that the caller may see, newest first."""
-        query = sa.select(Enrollment).where(visible(caller, Enrollment.agreement_id))
+        """The enrollments that the caller may see, newest first; places are (`created_s`, `id`).
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
+        query = sa.select(Enrollment).where(visible(caller, Enrollment.agreement_id), *where)
         if agreement_id is not None:
             query = query.where(Enrollment.agreement_id == agreement_id)
-        rows = session.scalars(query.order_by(Enrollment.created_s.desc(), Enrollment.id)).all()
+        order = By(Enrollment.created_s, falling=True), By(Enrollment.id)
+        rows = session.scalars(cut(query, piece, *order)).all()
         return [self._view(session, row) for row in rows]
 
     def _view(self, session: Session, row: Enrollment) -> dict[str, Any]:

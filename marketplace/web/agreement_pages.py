@@ -19,6 +19,7 @@ from marketplace.governance.history import history
 from marketplace.governance.motions import Wish
 from marketplace.identity.secrets import enrollment_token
 from marketplace.nodes import status, tokens
+from marketplace.nodes.numbering import unsettled
 from marketplace.runs import views
 from marketplace.storage.pieces import ALL, Piece
 from marketplace.web.callers import CallerOf, MarketOf
@@ -139,8 +140,8 @@ async def amendment(
 @router.get("/nodes")
 async def nodes(request: Request, caller: CallerOf, market: MarketOf) -> Response:
     shown = await market.database.read(status.list_nodes, caller, None, market.clock())
-    waiting = await market.database.read(market.enrollments.list, caller, None)
-    return page(request, "nodes.html", caller, nodes=shown, waiting=_waiting(waiting))
+    waiting = await market.database.read(market.enrollments.list, caller, None, ALL, unsettled())
+    return page(request, "nodes.html", caller, nodes=shown, waiting=waiting)
 
 
 @router.post("/enrollments/{enrollment_id}/reject")
@@ -216,7 +217,9 @@ async def _nodes(
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
     found = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
-    waiting = await market.database.read(market.enrollments.list, caller, agreement_id)
+    waiting = await market.database.read(
+        market.enrollments.list, caller, agreement_id, ALL, unsettled()
+    )
     present = {each["party"] for each in found if not each["retired"]}
     parties = shown["agreement"]["parties"]
     speaks_for = parties if caller.is_admin else [shown["mine"]] if shown["mine"] else []
@@ -226,7 +229,7 @@ async def _nodes(
         caller,
         tab="nodes",
         nodes=found,
-        waiting=_waiting(waiting),
+        waiting=waiting,
         missing=[p for p in parties if p["party"] not in present and not p["out"]],
         speaks_for=[each for each in speaks_for if not each["out"]],
         made=made,
@@ -290,10 +293,6 @@ async def _replaced(
 _AT_ONCE = 16  # questions to the chain
 _ON_CHAIN = ("active", "suspended", "terminated", "expired")
 _ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon", "leave")
-
-
-def _waiting(enrollments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each for each in enrollments if each["state"] not in ("enrolled", "rejected")]
 
 
 def _label(text: str) -> str:

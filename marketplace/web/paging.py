@@ -97,7 +97,21 @@ class Paging:
         raise InvalidInput("the cursor's item is not there any more", hint="begin from the start")
 
 
+class LargeItems(Paging):
+    """Paging of lists whose items are large: fewer of them, unless more are wanted."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 10,
+        cursor: Annotated[str, Query(max_length=3_000, pattern="^[A-Za-z0-9_-]*$")] = "",
+    ) -> None:
+        super().__init__(request, response, limit, cursor)
+
+
 PagingOf = Annotated[Paging, Depends()]
+PagingOfLarge = Annotated[LargeItems, Depends()]
 
 
 def _place(cursor: str) -> tuple[Any, ...]:

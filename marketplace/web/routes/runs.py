@@ -14,7 +14,7 @@ from marketplace.runs.requests import read_request
 from marketplace.web import models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Label, Signature
-from marketplace.web.paging import PagingOf
+from marketplace.web.paging import PagingOf, PagingOfLarge
 
 router = APIRouter(prefix="/api", tags=["runs"])
 
@@ -74,9 +74,9 @@ async def show_run(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str
 
 @router.get("/runs/{run_id}/rounds", response_model=list[models.Round])
 async def list_rounds(
-    run_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOf
+    run_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOfLarge
 ) -> list[dict[str, Any]]:
-    """The sealed rounds of a run."""
+    """The sealed rounds of a run, in order."""
     found = await market.database.read(views.list_rounds, caller, run_id, paging.piece)
     return paging.give(found, lambda each: (each["round"],))
 
