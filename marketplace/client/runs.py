@@ -53,7 +53,7 @@ class RunCalls(AgreementCalls):
         return self.one("GET", f"/api/runs/{run_id}")
 
     def rounds(self, run_id: str) -> list[Fields]:
-        return self.many(f"/api/runs/{run_id}/rounds")
+        return self.many(f"/api/runs/{run_id}/rounds?limit=100")
 
     def write_note(self, run_id: str, note: Fields) -> Fields:
         """Replaces what is written about a run; see `marketplace.runs.notes.Note`."""

@@ -24,13 +24,14 @@ from marketplace.consortia.views import (
     negotiated,
     negotiation_seen,
     show_negotiation,
-    summary,
+    summaries,
     visible_negotiations,
 )
 from marketplace.errors import Conflict, NotAllowed
 from marketplace.governance import amendments
 from marketplace.identity.secrets import new_id
 from marketplace.storage.models import Agreement, Comment, Negotiation
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 _COMMENT_CHARACTERS = 4_000
 
@@ -230,14 +231,24 @@ class Negotiations:
         return show_negotiation(session, negotiation_seen(session, caller, negotiation_id))
 
     def list(
-        self, session: Session, caller: Caller, agreement_id: str | None = None
+        self,
+        session: Session,
+        caller: Caller,
+        agreement_id: str | None = None,
+        piece: Piece = ALL,
     ) -> list[dict[str, Any]]:
-        """The drafts that the caller may see, the latest change first."""
+        """The drafts that the caller may see, the latest change first.
+
+        Places are (`updated_s`, `id`): what is changed between two pieces comes to the front.
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
         query = sa.select(Negotiation).where(visible_negotiations(caller))
         if agreement_id is not None:
             query = query.where(Negotiation.amends == agreement_id)
-        rows = session.scalars(query.order_by(Negotiation.updated_s.desc(), Negotiation.id))
-        return [summary(session, each) for each in rows]
+        order = By(Negotiation.updated_s, falling=True), By(Negotiation.id)
+        return summaries(session, session.scalars(cut(query, piece, *order)).all())
 
     def _begin(
         self, session: Session, caller: Caller, amends: str | None, now_s: int

@@ -6,6 +6,7 @@ they are posted. Whoever has enough of them may post them, here or by himself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,8 +45,10 @@ from marketplace.identity.secrets import new_id
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement, MotionVote
 from marketplace.storage.models import Motion as MotionRow
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 LIFETIME_S: Final = 14 * 86_400
+_AT_ONCE: Final = 16  # questions to the chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,22 @@ class Motions:
         row, agreement = await self.database.read(_read, caller, motion_id)
         return await self._view(row, agreement)
 
-    async def list(self, caller: Caller, agreement_id: str | None) -> list[dict[str, Any]]:
-        """The motions that the caller may see, newest first."""
-        found = await self.database.read(_rows, caller, agreement_id)
-        return [await self._view(row, agreement) for row, agreement in found]
+    async def list(
+        self, caller: Caller, agreement_id: str | None, piece: Piece = ALL
+    ) -> list[dict[str, Any]]:
+        """The motions that the caller may see, newest first; places are (`created_s`, `id`).
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
+        found = await self.database.read(_rows, caller, agreement_id, piece)
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def shown(row: MotionRow, agreement: Agreement) -> dict[str, Any]:
+            async with turn:
+                return await self._view(row, agreement)
+
+        return [*await asyncio.gather(*(shown(*each) for each in found))]
 
     def _sign(
         self,
@@ -186,13 +201,13 @@ class Motions:
         message = read_message(row)
         key = bytes.fromhex(agreement.id[2:])
         action = ACTIONS.get(row.action, Action.TERMINATE)
-        voters, needed = await self.contracts.council.electorate(
-            key, action, message.party if row.action in ("remove", "replace-wallet") else 0
-        )
-        nonce = (
-            await self.contracts.clerk.pardon_nonce(message.run_id)
+        (voters, needed), nonce = await asyncio.gather(
+            self.contracts.council.electorate(
+                key, action, message.party if row.action in ("remove", "replace-wallet") else 0
+            ),
+            self.contracts.clerk.pardon_nonce(message.run_id)
             if isinstance(message, Pardon)
-            else await self.contracts.council.nonce(key)
+            else self.contracts.council.nonce(key),
         )
         signed = {each.party: each.signed_s for each in row.votes}
         concerning = row.action in CONCERNING
@@ -297,12 +312,13 @@ def _read(session: Session, caller: Caller, motion_id: str) -> tuple[MotionRow, 
 
 
 def _rows(
-    session: Session, caller: Caller, agreement_id: str | None
+    session: Session, caller: Caller, agreement_id: str | None, piece: Piece
 ) -> list[tuple[MotionRow, Agreement]]:
     query = sa.select(MotionRow).where(visible(caller, MotionRow.agreement_id))
     if agreement_id is not None:
         query = query.where(MotionRow.agreement_id == agreement_id)
-    rows = session.scalars(query.order_by(MotionRow.created_s.desc(), MotionRow.id)).all()
+    order = By(MotionRow.created_s, falling=True), By(MotionRow.id)
+    rows = session.scalars(cut(query, piece, *order)).all()
     return [(row, session.get_one(Agreement, row.agreement_id)) for row in rows]
 
 

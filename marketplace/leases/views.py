@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,25 +75,35 @@ def end(session: Session, caller: Caller, lease_id: str, now_s: int) -> dict[str
 def list_seats(
     session: Session, caller: Caller, now_s: int, policy: Policy
 ) -> list[dict[str, Any]]:
-    """Seats, and how many are taken, of the organizations that the caller belongs to."""
+    """SeatLimit, and how many are taken, of the organizations that the caller belongs to."""
     active = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
     organizations = set(
         session.scalars(
             sa.select(Party.organization).where(Party.agreement_id.in_(active), _of(caller))
         )
     )
-    pairs = {(each, "training") for each in organizations}
-    for row in session.scalars(
-        sa.select(SeatLimit).where(SeatLimit.organization.in_(organizations))
-    ):
-        pairs.add((row.organization, row.feature))
+    known = {
+        (row.organization, row.feature): row
+        for row in session.scalars(
+            sa.select(SeatLimit).where(SeatLimit.organization.in_(organizations))
+        )
+    }
+    live = sa.select(Lease.organization, Lease.features).where(
+        Lease.organization.in_(organizations), Lease.live_until_s > now_s
+    )
+    taken = Counter(
+        (organization, feature)
+        for organization, features in session.execute(live)
+        for feature in features
+    )
+    pairs = known.keys() | {(each, "training") for each in organizations}
     return [
         {
             "organization": organization,
             "feature": feature,
-            "seats": service.seats_of(session, organization, feature, now_s, policy),
-            "taken": len(service.live(session, organization, feature, now_s)),
-            "until_s": _until(session, organization, feature),
+            "seats": service.seats_by(known.get((organization, feature)), now_s, policy),
+            "taken": taken[organization, feature],
+            "until_s": _until(known.get((organization, feature))),
         }
         for organization, feature in sorted(pairs)
     ]
@@ -194,6 +205,5 @@ def _enrolled(session: Session, caller: Caller, spiffe_id: str) -> Enrollment:
     )
 
 
-def _until(session: Session, organization: str, feature: str) -> int | None:
-    row = session.get(SeatLimit, (organization, feature))
+def _until(row: SeatLimit | None) -> int | None:
     return None if row is None else row.until_s

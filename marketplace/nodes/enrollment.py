@@ -25,6 +25,7 @@ from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
 from marketplace.nodes.numbering import is_stale, state
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement, Enrollment, Rejection
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 _REASON_CHARACTERS = 500
 
@@ -126,13 +127,23 @@ class Enrollments:
         return self.view(session, row)
 
     def list(
-        self, session: Session, caller: Caller, agreement_id: str | None
+        self,
+        session: Session,
+        caller: Caller,
+        agreement_id: str | None,
+        piece: Piece = ALL,
+        *where: sa.ColumnElement[bool],
     ) -> list[dict[str, Any]]:
-        """The enrollments that the caller may see, newest first."""
-        query = sa.select(Enrollment).where(visible(caller, Enrollment.agreement_id))
+        """The enrollments that the caller may see, newest first; places are (`created_s`, `id`).
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
+        query = sa.select(Enrollment).where(visible(caller, Enrollment.agreement_id), *where)
         if agreement_id is not None:
             query = query.where(Enrollment.agreement_id == agreement_id)
-        rows = session.scalars(query.order_by(Enrollment.created_s.desc(), Enrollment.id)).all()
+        order = By(Enrollment.created_s, falling=True), By(Enrollment.id)
+        rows = session.scalars(cut(query, piece, *order)).all()
         return [self.view(session, row) for row in rows]
 
     def view(self, session: Session, row: Enrollment) -> dict[str, Any]:

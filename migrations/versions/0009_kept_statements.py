@@ -1,6 +1,6 @@
 """Statements of periods that are over, as they were handed out first.
 
-Revises: 0007
+Revises: 0008
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

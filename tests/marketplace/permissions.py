@@ -115,6 +115,7 @@ MATRIX: Final[dict[str, Row]] = {
     "GET /api/runs/{run_id}": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/rounds": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/earnings": Row("opuga", "ga"),
+    "GET /api/runs/{run_id}/credits": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/usage": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/usage/{round_number}": Row("opuga", "ga"),
     "POST /api/claims/prepare": Row(

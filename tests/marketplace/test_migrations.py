@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.orm import Session
 
+from marketplace.runs.rounds import count_of
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
 from marketplace.storage.models import (
@@ -26,6 +27,7 @@ from marketplace.storage.models import (
     Party,
     Round,
     UsageReport,
+    UsageTotal,
 )
 
 HASH = "0x" + "ab" * 32
@@ -82,6 +84,7 @@ def fill(session: Session) -> None:
             rejects=[],
             signers=[0],
             credited_wei=HUGE_WEI,
+            paid=1,
         )
     )
     credit = {"party": 0, "run_id": HASH, "round": 1, "share_bips": 1, "amount_wei": HUGE_WEI}
@@ -273,6 +276,27 @@ def test_leases_of_before_become_one_seat_for_each_holder(database_url: str) -> 
         assert [tuple(row) for row in kept] == [("l3", 8)]
         assert connection.exec_driver_sql("SELECT id FROM enrollments").all() != []
     old.close()
+
+
+def test_rounds_and_reports_of_before_get_their_sums(database: Database) -> None:
+    database.write_now(fill)
+    database.write_now(fill_usage)
+    everybody = ", ".join(f"[{party}, 156]" for party in range(64))
+
+    def all_were_paid(session: Session) -> None:
+        session.execute(sa.text(f"UPDATE rounds SET shares = '[{everybody}]'"))
+
+    database.write_now(all_were_paid)
+    migrate.downgrade(database.engine, "0007")
+    assert "usage_totals" not in sa.inspect(database.engine).get_table_names()
+    migrate.upgrade(database.engine)
+
+    def kept(session: Session) -> tuple[int, int, int, int | None]:
+        usage = session.scalars(sa.select(UsageTotal)).one()
+        paid = session.scalars(sa.select(Round.paid)).one()
+        return count_of(paid), usage.reports, usage.bytes_served, usage.energy_j
+
+    assert database.read_now(kept) == (64, 1, 2**63 - 1, None)
 
 
 def agreed(connection: sa.Connection) -> None:

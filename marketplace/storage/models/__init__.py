@@ -41,6 +41,7 @@ from marketplace.storage.models.nodes import (
     NodeStatus,
     Rejection,
     UsageReport,
+    UsageTotal,
 )
 from marketplace.storage.models.operations import Operation
 from marketplace.storage.models.people import ApiToken, Challenge, Member, Retry, SignIn
@@ -95,6 +96,7 @@ __all__ = [
     "SignIn",
     "TrailEntry",
     "UsageReport",
+    "UsageTotal",
     "VersionSignature",
     "Webhook",
 ]
