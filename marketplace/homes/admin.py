@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.agreements.service import summary
+from marketplace.agreements.service import WITHOUT_TEXT, summaries
 from marketplace.chain import outbox
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
@@ -20,14 +20,9 @@ _FAILED_SHOWN_S = 7 * 86_400
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     """To do, partners, agreements, runs, nodes; of all that the caller may see."""
-    agreements = [
-        summary(session, each, now_s)
-        for each in session.scalars(
-            sa.select(Agreement)
-            .where(visible(caller, Agreement.id))
-            .order_by(Agreement.created_s.desc(), Agreement.id)
-        )
-    ]
+    query = sa.select(Agreement).where(visible(caller, Agreement.id)).options(*WITHOUT_TEXT)
+    ordered = query.order_by(Agreement.created_s.desc(), Agreement.id)
+    agreements = summaries(session, session.scalars(ordered).all(), now_s)
     nodes = [n for n in status.list_nodes(session, caller, None, now_s) if not n["retired"]]
     runs = views.list_runs(session, caller)
     return {
