@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from marketplace.access import Caller, visible
 from marketplace.agreements.service import summary
 from marketplace.chain import outbox
+from marketplace.homes.news import latest
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
 from marketplace.runs import views
@@ -38,6 +39,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
             *_of_nodes(nodes, now_s),
             *_of_runs(runs),
         ],
+        "news": latest(session, caller),
         "partners": _partners(agreements, nodes),
         "agreements": agreements,
         "runs": runs,

@@ -11,30 +11,36 @@ from contracts.messages import Terms, from_json
 from marketplace.access import Caller
 from marketplace.agreements.standing import is_active
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
+from marketplace.homes.news import latest
+from marketplace.money.choices import periods
 from marketplace.runs import views
 from marketplace.runs.readmodel import RunHistory, runs_seen
-from marketplace.storage.models import Agreement, Party
+from marketplace.storage.models import Agreement, Event, Party
 
 _LATEST = 8
 
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
-    """Earnings of the caller's organizations, by run; sums; what runs to come may pay.
+    """Earnings of the caller's organizations, by run; sums; news; what runs to come may pay.
 
     Amounts are wei, as decimals in strings.
 
     Raises:
         SignInRequired: a visitor, who owns nothing.
     """
+    me = Caller(caller.signed_in)
     runs = [
         _of_run(session, run, party, now_s)
-        for run in runs_seen(session, Caller(caller.signed_in))
+        for run in runs_seen(session, me)
         for party in run.agreement.parties
         if party.wallet == caller.wallet
     ]
     return {
         "runs": runs,
         "to_come": _to_come(session, caller, {run["agreement"] for run in runs}),
+        "news": latest(session, me),
+        "organizations": _organizations(session, caller),
+        "periods": periods(now_s),
         **{
             name: str(sum(int(run[name]) for run in runs))
             for name in ("credited_wei", "claimed_wei", "claimable_wei", "equal_wei")
@@ -45,7 +51,6 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
 def _of_run(session: Session, run: RunHistory, party: Party, now_s: int) -> dict[str, Any]:
     told = views.earnings(session, run, now_s)
     mine = next(each for each in told["organizations"] if each["party"] == party.number)
-    shares = {row.number: dict(row.shares) for row in run.rounds}
     return {
         **views.summary(run),
         "run_credited_wei": told["credited_wei"],
@@ -55,11 +60,40 @@ def _of_run(session: Session, run: RunHistory, party: Party, now_s: int) -> dict
             for e in run.of_kind("Claimed")
             if e.data["party"] == party.number
         ],
-        "latest": [
-            each | {"organizations": len(shares[each["round"]])}
-            for each in mine["rounds"][: -_LATEST - 1 : -1]
-        ],
+        "latest": _latest(run, party.number, told),
     }
+
+
+def _latest(run: RunHistory, party: int, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The latest rounds that paid a party, with what the two baselines would have paid it."""
+    samples = {each["party"]: each["samples"] for each in told["organizations"]}
+    sealed = {row.number: row for row in run.rounds}
+    mine = next(each for each in told["organizations"] if each["party"] == party)
+    found = []
+    for each in mine["rounds"][: -_LATEST - 1 : -1]:
+        row = sealed[each["round"]]
+        counted = [samples[number] for number, _ in row.shares]
+        known = samples[party] is not None and all(counted)
+        found.append(
+            each
+            | {
+                "organizations": len(row.shares),
+                "equal_wei": str(row.credited_wei // len(row.shares)),
+                "size_bips": 10_000 * samples[party] / sum(counted) if known else None,
+                "transaction": row.event.transaction,
+                "block": row.event.block,
+            }
+        )
+    return found
+
+
+def _organizations(session: Session, caller: Caller) -> list[str]:
+    """Those that have had an agreement in force, so that there are statements of them."""
+    founded = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
+    query = sa.select(Party.organization).where(
+        Party.wallet == caller.wallet, Party.agreement_id.in_(founded)
+    )
+    return sorted(set(session.scalars(query)))
 
 
 def _to_come(session: Session, caller: Caller, with_runs: set[str]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,12 +15,12 @@ from marketplace.errors import InvalidInput, MarketError
 from marketplace.governance.actions import effect_of
 from marketplace.governance.history import history
 from marketplace.governance.motions import Wish
-from marketplace.identity.secrets import enrollment_token
-from marketplace.nodes import status, tokens
+from marketplace.nodes import status
 from marketplace.runs import views
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from marketplace.web.forms import first, form_of, go
+from marketplace.web.node_pages import label, token
 from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
@@ -57,24 +56,11 @@ async def make_token(
 ) -> Response:
     """A token for one node, shown in the answer itself: it is kept nowhere."""
     form = await form_of(request)
-    organization, node = first(form, "organization"), first(form, "node").lower()
+    organization, node, url = (first(form, name) for name in ("organization", "node", "url"))
     error: MarketError | None = None
     made: dict[str, Any] | None = None
     try:
-        token = await market.database.write(
-            tokens.create,
-            caller,
-            agreement_id,
-            organization,
-            _label(node),
-            market.authority.trust_domain,
-            market.clock(),
-            market.token_lifetime_s,
-        )
-        secret = enrollment_token(
-            market.settings.public_agent_url, market.authority.fingerprint, token["secret"]
-        )
-        made = {"token": secret, "node": node, "organization": organization, **token}
+        made = await token(market, caller, agreement_id, organization, node, url)
     except MarketError as problem:
         error = problem
     shown = await _nodes(request, caller, market, agreement_id, made=made, error=error)
@@ -169,7 +155,7 @@ async def admit(request: Request, caller: CallerOf, market: MarketOf) -> Respons
         await market.database.write(
             market.admissions.admit,
             caller,
-            _label(organization),
+            label(organization),
             _address(wallet),
             market.clock(),
         )
@@ -279,14 +265,6 @@ _ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon"
 
 def _waiting(enrollments: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for each in enrollments if each["state"] not in ("enrolled", "rejected")]
-
-
-def _label(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]{1,63}", text):
-        raise InvalidInput(
-            f"{text!r} cannot be a name", hint="1 to 63 lower-case letters, digits and hyphens"
-        )
-    return text
 
 
 def _address(text: str) -> str:
