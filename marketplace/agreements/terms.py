@@ -76,8 +76,7 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
     Raises:
         InvalidInput: they cannot be meant, or nobody could run them.
     """
-    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
-    values = _DEFAULTS | {"metering": metering} | fields
+    values = defaults(parties)["terms"] | fields
     adaptive = values.pop("adaptive_sync", False)
     if type(adaptive) is not bool:
         raise InvalidInput("adaptive_sync must be true or false")
@@ -130,6 +129,18 @@ def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
 def runnable(name: str) -> tuple[str, ...]:
     """What a field of the terms may be set to, by name: the node agent runs each of them."""
     return tuple(_CODES[name])
+
+
+def named(name: str, value: Any) -> Any:
+    """A value of the terms, by name if it is a code."""
+    codes = {code: text for text, code in _CODES.get(name, {}).items()}
+    return codes.get(value, value)
+
+
+def defaults(parties: int) -> dict[str, dict[str, Any]]:
+    """What the terms and the bylaws of a draft say where it says nothing."""
+    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
+    return {"terms": _DEFAULTS | {"metering": metering}, "bylaws": to_json(Bylaws())}
 
 
 def name_of(codes: dict[str, int], code: int) -> str:
