@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from marketplace.access import Caller, visible
 from marketplace.agreements.service import summary
 from marketplace.chain import outbox
+from marketplace.consortia.views import summary as summary_of_draft
+from marketplace.consortia.views import visible_negotiations
 from marketplace.homes.news import latest
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
 from marketplace.runs import views
-from marketplace.storage.models import Agreement, Enrollment, Operation, Rejection
+from marketplace.storage.models import Agreement, Enrollment, Negotiation, Operation, Rejection
 
 _FAILED_SHOWN_S = 7 * 86_400
 
@@ -31,15 +33,19 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     ]
     nodes = [n for n in status.list_nodes(session, caller, None, now_s) if not n["retired"]]
     runs = views.list_runs(session, caller)
+    news = latest(session, caller)
     return {
         "to_do": [
+            *_of_drafts(session, caller),
             *_of_agreements(agreements),
+            *_without_nodes(agreements, nodes),
             *_of_enrollments(session, caller),
             *_of_operations(session, caller, now_s),
             *_of_nodes(nodes, now_s),
             *_of_runs(runs),
+            *(_item(n["text"], n["hint"], n["link"]) for n in news if n["pressing"]),
         ],
-        "news": latest(session, caller),
+        "news": news,
         "partners": _partners(agreements, nodes),
         "agreements": agreements,
         "runs": runs,
@@ -49,6 +55,47 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
 
 def _item(text: str, hint: str, link: str) -> dict[str, str]:
     return {"text": text, "hint": hint, "link": link}
+
+
+def _of_drafts(session: Session, caller: Caller) -> list[dict[str, str]]:
+    query = sa.select(Negotiation).where(visible_negotiations(caller), Negotiation.state == "open")
+    return [
+        _item(
+            f"{each['title']}: to be agreed: {', '.join(each['open_items'])}",
+            "invite whose wallet is not named; what is missing of the terms, anybody proposes",
+            f"/drafts/{each['id']}",
+        )
+        if each["open_items"]
+        else _item(
+            f"{each['title']}: nothing is open any more",
+            "when all are content, one of them offers this version for signature",
+            f"/drafts/{each['id']}",
+        )
+        for row in session.scalars(query.order_by(Negotiation.updated_s.desc()))
+        for each in [summary_of_draft(session, row)]
+    ]
+
+
+def _without_nodes(
+    agreements: list[dict[str, Any]], nodes: list[dict[str, Any]]
+) -> list[dict[str, str]]:
+    present = {(node["agreement"], node["party"]) for node in nodes}
+    return [
+        _item(
+            f"{each['title']}: no node yet of {_names(missing)}",
+            "its owner, or you, makes an enrollment token and hands it to the operator",
+            f"/agreements/{each['id']}/nodes",
+        )
+        for each in agreements
+        if each["state"] == "active"
+        and (
+            missing := [
+                party["organization"]
+                for party in each["parties"]
+                if not party.get("out") and (each["id"], party["party"]) not in present
+            ]
+        )
+    ]
 
 
 def _of_agreements(agreements: list[dict[str, Any]]) -> list[dict[str, str]]:

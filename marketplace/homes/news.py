@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.storage.models import Event
+from marketplace.storage.models import Event, Party
 from marketplace.storage.models.announcements import Announcement
 from marketplace.web.format import tokens
 
@@ -60,13 +60,15 @@ def latest(session: Session, caller: Caller, kinds: Collection[str] = ()) -> lis
             Event.run_id.in_(runs), Event.kind.in_(("RunCreated", "Finished", "Ended"))
         )
     ).all()
+    seats = sa.select(Party.agreement_id, Party.number).where(Party.wallet == caller.wallet)
+    mine = {(row.agreement_id, row.number) for row in session.execute(seats)}
     names = {run: data["name"] for run, kind, data in events if kind == "RunCreated"}
     over = {run for run, kind, _ in events if kind != "RunCreated"}
     return [
         {
             "kind": row.kind,
             "text": _text(row, names.get(row.run_id, "")),
-            "hint": _hint(row),
+            "hint": _hint(row, (row.agreement_id, row.party) in mine),
             "link": f"/runs/{row.run_id}" if row.run_id else f"/agreements/{row.agreement_id}",
             "time_s": row.time_s,
             "transaction": row.data.get("transaction"),
@@ -104,7 +106,9 @@ def _text(row: Announcement, run: str) -> str:
             return str(data["text"])
 
 
-def _hint(row: Announcement) -> str:
+def _hint(row: Announcement, own: bool) -> str:
+    if row.kind == "withdrawal" and not own:
+        return ""
     if row.kind == "run-ending":
         return _ROUNDS_END if "rounds_left" in row.data else _TIME_ENDS
     return _HINTS.get(row.kind, "")

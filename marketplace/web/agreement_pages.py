@@ -40,7 +40,10 @@ async def agreement(
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
     told = await market.database.read(history, caller, agreement_id, market.clock())
-    return page(request, "agreement.html", caller, tab="overview", latest=told[:1], **shown)
+    nodes = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
+    return page(
+        request, "agreement.html", caller, tab="overview", latest=told[:1], nodes=nodes, **shown
+    )
 
 
 @router.get("/agreements/{agreement_id}/nodes")
