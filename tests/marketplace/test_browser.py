@@ -165,6 +165,24 @@ def test_each_home_is_accessible_wide_narrow_light_and_dark(
             assert someone.complaints == []
 
 
+def test_an_operator_makes_a_token_and_copies_the_command(
+    browser: Browser, running: Federation
+) -> None:
+    with _owner(browser, running) as someone:
+        page = signs_in(someone, "/my-nodes")
+        page.get_by_label("Name of the node").fill("site-2")
+        page.get_by_label("Where other nodes reach it").fill("https://site-2.example:7443")
+        page.get_by_role("button", name="Make an enrollment token").click()
+        made = page.locator(".card.made")
+        expect(made).to_contain_text("swarm-node enroll --token")
+        assert someone.accessibility() == []
+        _picture(page, "operator-token")
+        # What is shown once stays until the page is left, whatever else happens.
+        running.seal(0.8, {0: 3000, 1: 5000, 2: 2000})
+        page.wait_for_timeout(1_500)  # as long as a refresh would take
+        expect(made).to_be_visible()
+
+
 def test_times_are_those_of_the_readers_zone(browser: Browser, running: Federation) -> None:
     seen = {}
     for zone in ("Asia/Tokyo", "America/New_York"):
@@ -172,7 +190,7 @@ def test_times_are_those_of_the_readers_zone(browser: Browser, running: Federati
         url = running.world.market_url
         with person(browser, url, wallet, timezone_id=zone, locale="en-GB") as someone:
             signs_in(someone, "/earnings")
-            page = someone.opens(f"/agreements/{running.agreement_id}")
+            page = someone.opens(f"/agreements/{running.agreement_id}/history")
             until = page.locator("time[data-moment]").first
             utc = datetime.fromisoformat(until.get_attribute("datetime") or "")
             seen[zone] = until.text_content() or ""
