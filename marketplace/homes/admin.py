@@ -161,7 +161,7 @@ def _of_nodes(nodes: list[dict[str, Any]], now_s: int) -> list[dict[str, str]]:
             found.append(_item(f"{name} is silent", "ask its operator", "/nodes"))
         elif expires_s is not None and expires_s - now_s < SOON_S:
             found.append(
-                _item(f"the certificate of {name} ends soon", "ask its operator", "/nodes")
+                _item(f"The certificate of {name} ends soon", "ask its operator", "/nodes")
             )
     return found
 

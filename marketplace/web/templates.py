@@ -26,7 +26,7 @@ _templates.env.globals |= {"percent": percent, "share_bar": charts.share_bar}
 
 def zoned(text: str) -> Markup:
     """A text in which times are marked as such: pages show them in their readers' zones."""
-    return Markup(_TIME.sub(r'<time datetime="\g<0>" data-moment>\g<0></time>', escape(text)))
+    return Markup(_TIME.sub(r'<time datetime="\g<0>" data-moment>\g<0></time>', str(escape(text))))
 
 
 _templates.env.filters["zoned"] = zoned
