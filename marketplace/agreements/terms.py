@@ -45,7 +45,7 @@ _OF_WEIGHT: Final = ("trimmed-mean", "krum", "multi-krum")
 _HALF_E6: Final = 500_000
 _S = TypeVar("_S", Terms, Bylaws)
 
-_CODES: Final = {
+CODES: Final = {
     "metering": METERING,
     "merge_rule": MERGE_RULES,
     "topology": TOPOLOGIES,
@@ -53,6 +53,7 @@ _CODES: Final = {
     "budget_rule": BUDGET_RULES,
     "payout": PAYOUTS,
 }
+"""What fields of the terms may be set to, by name, and the code that the contract knows it by."""
 _DEFAULTS: Final[dict[str, Any]] = {
     each.name: each.default
     for each in dataclasses.fields(Terms)
@@ -82,11 +83,11 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
         raise InvalidInput("adaptive_sync must be true or false")
     if adaptive and type(values["sync_frequency"]) is int:
         values["sync_frequency"] |= ADAPTIVE_SYNC
-    for name, codes in _CODES.items():
+    for name, codes in CODES.items():
         if isinstance(values[name], str):  # a number is one of the codes already
             values[name] = codes.get(values[name], values[name])
     terms = _read(Terms, "terms", values)
-    for name, codes in _CODES.items():
+    for name, codes in CODES.items():
         _check_code(name, codes, getattr(terms, name))
     _check_merge(terms)
     _check_pay(terms, parties)
@@ -128,19 +129,7 @@ def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
 
 def runnable(name: str) -> tuple[str, ...]:
     """What a field of the terms may be set to, by name: the node agent runs each of them."""
-    return tuple(_CODES[name])
-
-
-def named(name: str, value: Any) -> Any:
-    """A value of the terms, by name if it is a code."""
-    codes = {code: text for text, code in _CODES.get(name, {}).items()}
-    return codes.get(value, value)
-
-
-def defaults(parties: int) -> dict[str, dict[str, Any]]:
-    """What the terms and the bylaws of a draft say where it says nothing."""
-    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
-    return {"terms": _DEFAULTS | {"metering": metering}, "bylaws": to_json(Bylaws())}
+    return tuple(CODES[name])
 
 
 def name_of(codes: dict[str, int], code: int) -> str:
@@ -151,6 +140,18 @@ def name_of(codes: dict[str, int], code: int) -> str:
 def batches(terms: Terms) -> tuple[int, bool]:
     """Batches between two rounds, and whether they become fewer as the loss falls."""
     return terms.sync_frequency & ~ADAPTIVE_SYNC, bool(terms.sync_frequency & ADAPTIVE_SYNC)
+
+
+def named(name: str, value: Any) -> Any:
+    """A value of the terms, by name if it is a code."""
+    codes = {code: text for text, code in CODES.get(name, {}).items()}
+    return codes.get(value, value)
+
+
+def defaults(parties: int) -> dict[str, dict[str, Any]]:
+    """What the terms and the bylaws of a draft say where it says nothing."""
+    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
+    return {"terms": _DEFAULTS | {"metering": metering}, "bylaws": to_json(Bylaws())}
 
 
 def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:
