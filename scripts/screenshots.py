@@ -23,13 +23,13 @@ _STORIES: Final = (
 )
 # As the stories name them: as the docs do, and how much of each is kept [px].
 _PICTURES: Final = {
-    "form-with-errors": ("admin-draft", 1_000),
+    "form-with-errors": ("admin-draft", 720),
     "invited": ("admin-invite", 800),
     "changes": ("admin-changes", 640),
-    "active": ("admin-active", 640),
+    "active": ("admin-active", 790),
     "token": ("admin-token", 820),
     "decisions": ("admin-decisions", 1_000),
-    "history-phone": ("admin-history-phone", 844),
+    "history-phone": ("admin-history-phone", 640),
     "admin-admin-light": ("admin-home", 1_000),
     "owner-earnings-light": ("owner-earnings", 1_120),
     "owner-statements-light": ("owner-statement", 1_060),
