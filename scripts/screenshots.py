@@ -1,6 +1,6 @@
 """The pictures of docs/stories.md: runs the stories in Chromium and keeps what people saw.
 
-Each picture is cut below what it is about and has 128 colors, so that it is small.
+Each picture is cut below what it is about and has 256 colors, so that it is small.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def _keep(taken: Path, kept: Path, height: int) -> None:
     with Image.open(taken) as picture:
         whole = picture.convert("RGB")
         cut = whole.crop((0, 0, whole.width, min(height, whole.height)))
-        cut.quantize(128, dither=Image.Dither.NONE).save(kept, optimize=True)
+        # So that small things keep their colors: the parties' dots.
+        method = Image.Quantize.MAXCOVERAGE
+        cut.quantize(256, method, dither=Image.Dither.NONE).save(kept, optimize=True)
 
 
 if __name__ == "__main__":
