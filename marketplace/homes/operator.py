@@ -30,7 +30,10 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     newest = max((_number(node["status"].get("version", "")) for node in listed), default=())
     return {
         "nodes": [node | {"worries": worries(node, newest, now_s)} for node in mine],
-        "news": latest(session, caller, OF_NODES),
+        # An admin's own, too: what happens to others is on the admin's home.
+        "news": latest(
+            session, Caller(caller.signed_in, operates_for=caller.operates_for), OF_NODES
+        ),
         "titles": _titles(session, {node["agreement"] for node in mine}),
         "seats": _seats(session, caller, mine_are),
     }
