@@ -85,7 +85,7 @@ slither: install-ape ## static analysis; time is compared in seconds to days, so
 ##
 ## Running. Variables given to make (SEED=7 KEEP=1 ...) reach the programs as environment.
 
-.PHONY: demo bench-round bench-merge bench-metering seeds examples screenshots
+.PHONY: demo bench-round bench-merge bench-metering bench-marketplace seeds examples screenshots
 demo: install ## train, merge, settle and claim on this machine (SEED=, KEEP=1, see scripts/README.md)
 	@$(PY) -m scripts.demo $(ARGS)
 bench-round: install ## time one round, step by step
@@ -94,6 +94,8 @@ bench-metering: install ## how well each way of metering pays the right site (ta
 	@$(PY) -m scripts.bench_metering $(ARGS)
 bench-merge: install ## time the merge, beside the machine's copy bandwidth
 	@$(PY) -m scripts.bench_merge $(ARGS)
+bench-marketplace: install ## how long pages take with 50 organizations and 2,000 rounds in PostgreSQL
+	@$(PY) -m scripts.bench_marketplace $(ARGS)
 examples: install build/examples/.installed ## sites alone, swarm by every merge rule, pooled: four data sets, five seeds
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m examples.tables $(ARGS)
 screenshots: install ## the pictures of docs/stories.md, taken anew (Debian's chromium)

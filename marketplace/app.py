@@ -25,6 +25,7 @@ from marketplace.chain.relayer import Relayer
 from marketplace.clock import now_s
 from marketplace.consortia.invitations import Invitations
 from marketplace.consortia.negotiations import Negotiations
+from marketplace.consortia.versions import Versions
 from marketplace.errors import SettingsError
 from marketplace.governance.acts import Acts
 from marketplace.governance.amendments import Amendments
@@ -40,6 +41,7 @@ from marketplace.money.announcements import Notices
 from marketplace.money.statements import Statements, reference_of
 from marketplace.money.webhooks import Webhooks
 from marketplace.nodes.enrollment import Enrollments
+from marketplace.nodes.first_contact import FirstContacts
 from marketplace.runs.requests import RunRequests
 from marketplace.settings import RELAYER_KEY_FILE, Settings
 from marketplace.storage import migrate
@@ -70,6 +72,7 @@ class Market:
     motions: Motions
     acts: Acts
     follower: Follower
+    first_contacts: FirstContacts
     enrollments: Enrollments
     runs: RunRequests
     indexer: Indexer
@@ -129,7 +132,8 @@ class Market:
         admissions = Admissions(settings.admission == "open", admins)
         agreements = Agreements(domain, settings.trust_domain, admissions, clock)
         templates = templating.load(settings.path(settings.templates))
-        negotiations = Negotiations(templates, agreements)
+        negotiations = Negotiations(Versions(templates, agreements), agreements)
+        enrollments = Enrollments(database, contracts, domain, clock)
         return cls(
             settings=settings,
             database=database,
@@ -145,7 +149,8 @@ class Market:
             motions=Motions(database, contracts, clock),
             acts=Acts(database, contracts, clock),
             follower=Follower(database, settings.index_interval_ms / 1000, clock),
-            enrollments=Enrollments(database, contracts, domain, authority, svid_lifetime_s, clock),
+            first_contacts=FirstContacts(enrollments, authority, svid_lifetime_s),
+            enrollments=enrollments,
             runs=RunRequests(database, contracts, clock),
             indexer=indexer,
             duties=duties,
@@ -167,6 +172,7 @@ class Market:
                 reference_of(
                     settings.reference_currency, settings.reference_price, settings.reference_label
                 ),
+                clock,
             ),
             notices=notices,
             webhooks=Webhooks(

@@ -63,12 +63,12 @@ class Usage:
             _check(name, getattr(self, name))
         if self.energy_j is not None:
             _check("energy_j", self.energy_j)
-        _organization(self.node)
+        organization_of(self.node)
 
     @property
     def organization(self) -> str:
         """The organization in the node's SPIFFE ID."""
-        return _organization(self.node)
+        return organization_of(self.node)
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes, see `metering.canonical`: what the node signs and sends."""
@@ -111,6 +111,22 @@ def parse(data: bytes) -> Usage:
     return canonical.from_bytes(Usage, data, FORM)
 
 
+def organization_of(node: str) -> str:
+    """Return the organization in a node's SPIFFE ID.
+
+    Raises:
+        MeteringError: it is none.
+    """
+    parts = node.split("/") if isinstance(node, str) else []
+    fits = len(parts) == 7 and parts[0] == "spiffe:" and parts[3] == "org" and parts[5] == "node"
+    if not fits or parts[1] or not all((parts[2], parts[4], parts[6])):
+        raise MeteringError(
+            f"{node!r} is not a node's SPIFFE ID",
+            hint="spiffe://<trust domain>/org/<organization>/node/<node>",
+        )
+    return parts[4]
+
+
 def total(reports: Iterable[Usage]) -> UsageSum:
     """Add up reports; the same one heard twice counts once.
 
@@ -127,7 +143,18 @@ def total(reports: Iterable[Usage]) -> UsageSum:
     )
 
 
-def by_organization(reports: Iterable[Usage]) -> Mapping[str, UsageSum]:
+def total_of(sums: Iterable[UsageSum]) -> UsageSum:
+    """Add up sums of reports that are none of each other's."""
+    given = list(sums)
+    energies = [each.energy_j for each in given if each.energy_j is not None]
+    counted = ("reports", "energy_reports", *_MEASURED)
+    return UsageSum(
+        energy_j=sum(energies) if energies else None,
+        **{name: sum(getattr(each, name) for each in given) for name in counted},
+    )
+
+
+def byorganization_of(reports: Iterable[Usage]) -> Mapping[str, UsageSum]:
     """Return the sum of each organization's nodes, by name; raises as `total`."""
     return _grouped((each.organization, each) for each in reports)
 
@@ -153,17 +180,6 @@ def _distinct(reports: Iterable[Usage]) -> Iterator[Usage]:
                 f"{report.node} reports its usage in round {report.round} in two ways"
             )
     yield from seen.values()
-
-
-def _organization(node: str) -> str:
-    parts = node.split("/") if isinstance(node, str) else []
-    fits = len(parts) == 7 and parts[0] == "spiffe:" and parts[3] == "org" and parts[5] == "node"
-    if not fits or parts[1] or not all((parts[2], parts[4], parts[6])):
-        raise MeteringError(
-            f"{node!r} is not a node's SPIFFE ID",
-            hint="spiffe://<trust domain>/org/<organization>/node/<node>",
-        )
-    return parts[4]
 
 
 def _check(name: str, value: int) -> None:

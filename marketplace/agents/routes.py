@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from marketplace.agents.tls import serial_of
 from marketplace.leases import service
 from marketplace.leases.signing import TRAINING
-from marketplace.nodes import credentials, enrollment, status, usage
+from marketplace.nodes import credentials, first_contact, status, usage
 from marketplace.trail.actor import acting_as
 from marketplace.web.callers import MarketOf
 from marketplace.web.fields import Address, Identifier, Label, Signature
@@ -69,8 +69,8 @@ async def authority(market: MarketOf) -> PlainTextResponse:
 async def enroll(body: FirstContact, market: MarketOf) -> dict[str, Any]:
     """Step one: an SVID, a lease, and the message that the node's key has to sign."""
     acting_as("the holder of an enrollment token")
-    request = enrollment.Request(body.secret, body.csr_pem, body.key, body.url, body.may_lead)
-    begun = await market.enrollments.begin(request)
+    request = first_contact.Request(body.secret, body.csr_pem, body.key, body.url, body.may_lead)
+    begun = await market.first_contacts.begin(request)
     return begun | {
         "deployment": market.contracts.deployment.to_json(),
         "rpc_url": market.node_rpc_url,
@@ -85,7 +85,7 @@ async def key_signature(
 ) -> dict[str, Any]:
     """Step two: the signature says who sends it, whatever the connection."""
     acting_as(f"the key of enrollment {enrollment_id}")
-    return await market.enrollments.sign_with_key(enrollment_id, body.signature)
+    return await market.first_contacts.sign_with_key(enrollment_id, body.signature)
 
 
 @router.post("/renew")

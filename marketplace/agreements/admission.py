@@ -14,9 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.access import Caller
+from marketplace.access import Caller, visible
 from marketplace.errors import Conflict, NotAllowed, NotFound
 from marketplace.storage.models import Admission, AdmittedAgreement, Agreement, Party
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,24 @@ class Admissions:
             raise NotFound(f"{organization} is not admitted")
         session.delete(row)
 
-    def list(self, session: Session, caller: Caller) -> list[dict[str, Any]]:
-        """The admitted organizations by name. Raises NotAllowed."""
-        _must_be_admin(caller)
-        rows = session.scalars(sa.select(Admission).order_by(Admission.organization))
-        return [_view(each) for each in rows]
+    def list(self, session: Session, caller: Caller, piece: Piece = ALL) -> list[dict[str, Any]]:
+        """The admitted organizations by name; places are (`organization`,).
+
+        Admins and the marketplace's auditors see them all, others those that they, or whom they
+        audit, have agreements with.
+
+        Raises:
+            SignInRequired: a visitor.
+            InvalidInput: the piece's place is none.
+        """
+        _ = caller.signed_in
+        query = cut(sa.select(Admission), piece, By(Admission.organization))
+        if not (caller.is_admin or caller.is_auditor):
+            partners = sa.select(Party.wallet).where(visible(caller, Party.agreement_id))
+            query = query.where(
+                sa.or_(Admission.wallet.in_(partners), Admission.wallet.in_(caller.wallets))
+            )
+        return [_view(each) for each in session.scalars(query)]
 
 
 def is_admitted(session: Session, agreement_id: str) -> bool:

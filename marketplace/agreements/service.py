@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +18,15 @@ from marketplace.agreements.admission import Admissions, is_admitted
 from marketplace.agreements.document import render
 from marketplace.agreements.drafts import Draft
 from marketplace.agreements.names import must_own_name
-from marketplace.agreements.standing import (
-    is_active,
-    is_withdrawn,
-    out_parties,
-    standing,
-    version_in_force,
-)
+from marketplace.agreements.standing import Standing, is_withdrawn, standings
 from marketplace.chain import outbox
 from marketplace.chain.postings import Activation, kind_of
 from marketplace.errors import Conflict, NotAllowed, WrongSignature
 from marketplace.storage.models import Agreement, Operation, Party
+from marketplace.storage.pieces import ALL, By, Piece, cut
+
+# Lists show no texts, which are the largest part of an agreement.
+WITHOUT_TEXT = (sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +183,16 @@ class Agreements:
             "signatures": [each.signature for each in agreement.parties],
         }
 
-    def list(self, session: Session, caller: Caller) -> list[dict[str, Any]]:
-        """The agreements that the caller may see, newest first."""
+    def list(self, session: Session, caller: Caller, piece: Piece = ALL) -> list[dict[str, Any]]:
+        """The agreements that the caller may see, newest first; places: (`created_s`, `id`).
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
         query = sa.select(Agreement).where(visible(caller, Agreement.id))
-        rows = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
-        now_s = self.clock()
-        return [summary(session, each, now_s) for each in rows]
+        order = By(Agreement.created_s, falling=True), By(Agreement.id)
+        rows = session.scalars(cut(query, piece, *order).options(*WITHOUT_TEXT)).all()
+        return summaries(session, rows, self.clock())
 
     def _activate_when_complete(
         self, session: Session, agreement: Agreement, message: AgreementMessage, now_s: int
@@ -206,14 +208,27 @@ class Agreements:
 
 def summary(session: Session, agreement: Agreement, now_s: int) -> dict[str, Any]:
     """An agreement without its text."""
-    operation = activation(session, agreement.id)
-    gone = out_parties(session, agreement.id)
+    return summaries(session, [agreement], now_s)[0]
+
+
+def summaries(
+    session: Session, agreements: Sequence[Agreement], now_s: int
+) -> list[dict[str, Any]]:
+    """Agreements without their texts."""
+    ids = [each.id for each in agreements]
+    operations, stand = _activations(session, ids), standings(session, ids)
+    return [_summary(each, stand[each.id], operations.get(each.id), now_s) for each in agreements]
+
+
+def _summary(
+    agreement: Agreement, standing: Standing, operation: Operation | None, now_s: int
+) -> dict[str, Any]:
     return {
         "id": agreement.id,
         "title": agreement.title,
-        "state": state(session, agreement, operation, now_s),
-        "version": version_in_force(session, agreement.id),
-        "admitted": is_admitted(session, agreement.id),
+        "state": _state(agreement, standing, operation, now_s),
+        "version": standing.version,
+        "admitted": standing.admitted,
         "document_sha256": agreement.message["document"],
         "trust_domain": agreement.message["trust_domain"],
         "not_before_s": agreement.message["not_before"],
@@ -225,7 +240,7 @@ def summary(session: Session, agreement: Agreement, now_s: int) -> dict[str, Any
                 "wallet": each.wallet,
                 "weight": each.weight,
                 "signed_s": each.signed_s,
-                "out": each.number in gone,
+                "out": each.number in standing.out,
             }
             for each in agreement.parties
         ],
@@ -234,25 +249,26 @@ def summary(session: Session, agreement: Agreement, now_s: int) -> dict[str, Any
     }
 
 
-def activation(session: Session, agreement_id: str) -> Operation | None:
-    """The attempt to bring an agreement into force that did not fail, else the latest."""
+def _activations(session: Session, agreement_ids: Collection[str]) -> dict[str, Operation]:
     query = sa.select(Operation).where(
-        Operation.agreement_id == agreement_id, Operation.kind == "activate"
+        Operation.agreement_id.in_(agreement_ids), Operation.kind == "activate"
     )
-    best = (Operation.state == outbox.FAILED, Operation.created_s.desc())
-    return session.scalars(query.order_by(*best)).first()
+    # The best of each comes last, and stays.
+    worst_first = ((Operation.state == outbox.FAILED).desc(), Operation.created_s)
+    return {row.agreement_id: row for row in session.scalars(query.order_by(*worst_first))}
 
 
-def state(session: Session, agreement: Agreement, operation: Operation | None, now_s: int) -> str:
+def _state(
+    agreement: Agreement, standing: Standing, operation: Operation | None, now_s: int
+) -> str:
     """draft, signing, signed, activating, failed or withdrawn, as this marketplace knows it.
 
     Once on chain: active, suspended, terminated or expired, which comes by time alone.
     """
-    if is_active(session, agreement.id):
-        said = standing(session, agreement.id)
+    if standing.active:
         over = now_s > agreement.message["not_after"]
-        return "expired" if over and said != "terminated" else said
-    if is_withdrawn(session, agreement.id):
+        return "expired" if over and standing.state != "terminated" else standing.state
+    if standing.withdrawn:
         return "withdrawn"
     if operation is not None:
         return "failed" if operation.state == outbox.FAILED else "activating"

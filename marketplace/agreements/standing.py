@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.consortium import State
-from marketplace.storage.models import AgreementVersion, Event
+from marketplace.storage.models import AdmittedAgreement, AgreementVersion, Event
 
 _STANDINGS: Final = {
     State.ACTIVE: "active",
@@ -19,9 +20,82 @@ _STANDINGS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What happened to an agreement on chain, and here to its first version.
+
+    Attributes:
+        active: a confirmed block says that it came into force.
+        state: active, suspended or terminated, of one that came into force.
+        version: in force: 1, and one more for each amendment.
+        out: numbers of the parties that left or were removed.
+        withdrawn: it was offered for signature and is so no more.
+        admitted: this marketplace posts for it.
+    """
+
+    active: bool = False
+    state: str = "active"
+    version: int = 1
+    out: frozenset[int] = frozenset()
+    withdrawn: bool = False
+    admitted: bool = False
+
+
+def standings(session: Session, agreement_ids: Collection[str]) -> dict[str, Standing]:
+    """Where several agreements stand, however much happened to them."""
+    counted = sa.select(Event.agreement_id, Event.kind, sa.func.count()).where(
+        Event.agreement_id.in_(agreement_ids),
+        Event.kind.in_(("AgreementActivated", "AgreementAmended")),
+    )
+    counts = {
+        (agreement_id, kind): count
+        for agreement_id, kind, count in session.execute(
+            counted.group_by(Event.agreement_id, Event.kind)
+        )
+    }
+    changes = sa.select(Event.agreement_id, Event.kind, Event.data).where(
+        Event.agreement_id.in_(agreement_ids), Event.kind.in_(("StateChanged", "PartyOut"))
+    )
+    states: dict[str | None, str] = {}
+    out: dict[str | None, set[int]] = {}
+    for agreement_id, kind, data in session.execute(changes.order_by(Event.block, Event.log_index)):
+        if kind == "PartyOut":
+            out.setdefault(agreement_id, set()).add(data["party"])
+        else:
+            states[agreement_id] = _STANDINGS.get(State(data["state"]), "active")
+    withdrawn = set(
+        session.scalars(
+            sa.select(AgreementVersion.hash).where(
+                AgreementVersion.hash.in_(agreement_ids), AgreementVersion.withdrawn_s.is_not(None)
+            )
+        )
+    )
+    admitted = set(
+        session.scalars(
+            sa.select(AdmittedAgreement.agreement_id).where(
+                AdmittedAgreement.agreement_id.in_(agreement_ids)
+            )
+        )
+    )
+    return {
+        each: Standing(
+            active=(each, "AgreementActivated") in counts,
+            state=states.get(each, "active"),
+            version=1 + counts.get((each, "AgreementAmended"), 0),
+            out=frozenset(out.get(each, ())),
+            withdrawn=each in withdrawn,
+            admitted=each in admitted,
+        )
+        for each in agreement_ids
+    }
+
+
 def is_active(session: Session, agreement_id: str) -> bool:
     """Whether a confirmed block says that the agreement came into force."""
-    return bool(_events(session, agreement_id, "AgreementActivated"))
+    query = sa.select(Event.id).where(
+        Event.agreement_id == agreement_id, Event.kind == "AgreementActivated"
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def is_withdrawn(session: Session, version_hash: str) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from marketplace.agreements.fields import KINDS, Choice, Field, FieldError, normal, value_of
-from marketplace.agreements.terms import runnable
+from marketplace.agreements.terms import CODES
 from marketplace.errors import InvalidInput, NotFound, SettingsError
 
 SHIPPED: Final = Path(__file__).parent / "templates"
@@ -220,7 +220,7 @@ def _codes(written: Mapping[str, Any]) -> tuple[Choice, ...]:
     labels = _LABELS.get(name, {})
     return tuple(
         Choice(value, labels.get(value, value.replace("-", " ").capitalize()), value)
-        for value in runnable(name)
+        for value in CODES[name]
         if not value.startswith("plug-in")  # what only some have is written into a draft by hand
     )
 

@@ -127,11 +127,6 @@ def complete_bylaws(fields: dict[str, Any], parties: int) -> Bylaws:
     return bylaws
 
 
-def runnable(name: str) -> tuple[str, ...]:
-    """What a field of the terms may be set to, by name: the node agent runs each of them."""
-    return tuple(CODES[name])
-
-
 def name_of(codes: dict[str, int], code: int) -> str:
     """The name of a metering, merge rule, …"""
     return next(name for name, known in codes.items() if known == code)

@@ -6,7 +6,7 @@ writer at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -38,6 +38,17 @@ def balances(session: Session) -> dict[Account, int]:
         sa.select(LedgerBalance.account, LedgerBalance.balance_wei).order_by(LedgerBalance.account)
     )
     return {Account.parse(account): wei for account, wei in rows if wei}
+
+
+def balances_of(session: Session, accounts: Iterable[Account]) -> dict[Account, int]:
+    """What these accounts hold; those that were never used are left out."""
+    named = {str(each): each for each in accounts}
+    rows = session.execute(
+        sa.select(LedgerBalance.account, LedgerBalance.balance_wei).where(
+            LedgerBalance.account.in_(named)
+        )
+    )
+    return {named[account]: wei for account, wei in rows}
 
 
 def enter(session: Session, fact: Fact) -> Entry:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.deployment import Deployment
+from contracts.parties import party_set
 from marketplace.chain import books
 from marketplace.chain.books import LedgerMismatch
 from marketplace.chain.facts import by_transaction, facts_of, row_of
@@ -99,7 +100,7 @@ def _event(session: Session, record: Record) -> Event:
 
 
 def _round(row: Event, sealed: Record) -> Round:
-    data = sealed.data
+    data, shares = sealed.data, row_of(sealed.data)
     return Round(
         event_id=row.id,
         run_id=sealed.run_id,
@@ -109,10 +110,11 @@ def _round(row: Event, sealed: Record) -> Round:
         loss_before_e9=min(sealed.number("loss_before"), _LARGEST_INTEGER),
         loss_after_e9=min(sealed.number("loss_after"), _LARGEST_INTEGER),
         metric_e9=sealed.number("metric"),
-        shares=[list(share) for share in row_of(data)],
+        shares=[list(share) for share in shares],
         rejects=_rejects(bytes.fromhex(data["rejects"][2:])),
         signers=list(data["signers"]),
         credited_wei=sealed.number("credited"),
+        paid=_signed(party_set(party for party, _ in shares)),
     )
 
 
@@ -129,6 +131,11 @@ def _row(row: Event, counted: Record) -> RoundRow:
         metric_e9=counted.number("metric"),
         shares=counted.data["shares"],
     )
+
+
+def _signed(number: int) -> int:
+    """64 bits as a column has them."""
+    return number - 2**64 if number > _LARGEST_INTEGER else number
 
 
 def _rejects(packed: bytes) -> list[list[int]]:

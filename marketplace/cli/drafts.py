@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +9,15 @@ import typer
 
 from marketplace.cli import options
 from marketplace.cli.output import note, show, table
+from marketplace.cli.proposals import (
+    Answers,
+    Note,
+    proposal_from,
+    read_answers,
+    with_parties,
+)
 from marketplace.client import MarketClient
 from marketplace.clock import iso
-from marketplace.errors import InvalidInput
 
 templates = typer.Typer(help="Templates that agreements are drafted from.", no_args_is_help=True)
 app = typer.Typer(
@@ -21,11 +25,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 DraftId = Annotated[str, typer.Argument(help="id of a draft, or how it begins")]
-Answers = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="NAME=VALUE, or NAME=@FILE for a longer text; repeatable"),
-]
-Note = Annotated[str, typer.Option("--note", help="what you changed, and why")]
 
 
 @templates.command("list", epilog="Example: swarm-market template list")
@@ -92,7 +91,7 @@ def show_draft(
     """Prints the last version, its history, and what was said."""
     with options.client(market, wallet, password_file) as client:
         shown = client.drafts.show(draft_id(client, draft))
-    show(shown, as_json, shown["document"], *_standing(shown))
+    show(shown, as_json, shown["document"], *standing(shown))
 
 
 @app.command(
@@ -124,7 +123,7 @@ def propose(
             proposal = proposal_from(file)
         proposal["parties"] = with_parties(proposal["parties"], parties)
         shown = client.drafts.propose(shown["id"], shown["version"], proposal, said)
-    show(shown, as_json, *_standing(shown))
+    show(shown, as_json, *standing(shown))
 
 
 @app.command(
@@ -172,47 +171,6 @@ def comment(
     show(shown, as_json, f"on version {shown['version']}: {len(shown['comments'])} comments")
 
 
-@app.command(
-    "invite", epilog="Example: swarm-market draft invite 3f… hospital-b --wallet admin.json"
-)
-def invite(
-    draft: DraftId,
-    organization: Annotated[str, typer.Argument(help="a party whose wallet is not named")],
-    wallet: options.Wallet,
-    market: options.Market = options.DEFAULT_MARKET,
-    password_file: options.PasswordFile = None,
-    as_json: options.Json = False,
-) -> None:
-    """Makes a link for a partner: good once. A newer one ends the older one."""
-    with options.client(market, wallet, password_file) as client:
-        made = client.drafts.invite(draft_id(client, draft), organization)
-    note(f"for {organization}, until {iso(made['expires_s'])}; whoever has it can take the seat")
-    show(made, as_json, made["link"])
-
-
-@app.command(
-    "join",
-    epilog="Example: swarm-market draft join https://market.example/join/… --wallet mine.json",
-)
-def join(
-    link: Annotated[str, typer.Argument(help="the link that you were sent")],
-    wallet: options.Wallet,
-    market: options.Market = options.DEFAULT_MARKET,
-    password_file: options.PasswordFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not show the draft and ask")] = False,
-    as_json: options.Json = False,
-) -> None:
-    """Takes a party's seat with this wallet. Signs no agreement."""
-    with options.client(market, wallet, password_file) as client:
-        if not yes:
-            seen = client.drafts.read_invitation(link)
-            note(seen["document"])
-            asked = f"Make {client.wallet.address} the wallet of {seen['organization']}?"
-            typer.confirm(asked, abort=True, err=True)
-        shown = client.drafts.join(link)
-    show(shown, as_json, *_standing(shown))
-
-
 @app.command("offer", epilog="Example: swarm-market draft offer 3f… --wallet admin.json")
 def offer(
     draft: DraftId,
@@ -257,65 +215,8 @@ def draft_id(client: MarketClient, given: str) -> str:
     return options.full_id([each["id"] for each in client.drafts.list()], given, "draft")
 
 
-def read_answers(given: list[str] | None) -> dict[str, str]:
-    """Answers from NAME=VALUE and NAME=@FILE.
-
-    Raises:
-        InvalidInput: no equals sign, or a file that cannot be read.
-    """
-    found = {}
-    for each in given or []:
-        name, sign, value = each.partition("=")
-        if not sign:
-            raise InvalidInput(f"{each!r} is not NAME=VALUE")
-        if value.startswith("@"):
-            try:
-                value = Path(value[1:]).read_text(encoding="utf-8")
-            except OSError as error:
-                raise InvalidInput(f"cannot read {value[1:]}: {error.strerror}") from error
-        found[name.strip()] = value
-    return found
-
-
-def with_parties(known: list[dict[str, Any]], given: list[str] | None) -> list[dict[str, Any]]:
-    """Parties, with those of ORGANIZATION[:WEIGHT[:WALLET]] added or changed.
-
-    Raises:
-        InvalidInput: a weight that is no number.
-    """
-    found = {each["organization"]: dict(each) for each in known}
-    for each in given or []:
-        organization, _, rest = each.partition(":")
-        weight, _, wallet = rest.partition(":")
-        if weight and not weight.isdigit():
-            raise InvalidInput(f"{each}: {weight!r} is no weight")
-        row = found.setdefault(organization, {"organization": organization})
-        row |= {"weight": int(weight)} if weight else {}
-        row |= {"wallet": wallet} if wallet else {}
-    return list(found.values())
-
-
-def read_draft(file: Path) -> dict[str, Any]:
-    """Reads a draft.
-
-    Raises:
-        InvalidInput: cannot be read, or is neither TOML nor JSON.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-        fields: dict[str, Any] = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{file}: {error}", hint="a TOML or JSON file in UTF-8") from error
-    return fields
-
-
-def proposal_from(file: Path) -> dict[str, Any]:
-    """A proposal of a plain draft, as `agreement draft --file` takes it."""
-    fields = read_draft(file)
-    return {"fields": fields, "parties": fields.pop("parties", [])}
-
-
-def _standing(shown: dict[str, Any]) -> list[str]:
+def standing(shown: dict[str, Any]) -> list[str]:
+    """What a draft has come to, line by line."""
     lines = [f"draft {shown['id']}, version {shown['version']}: {shown['state']}"]
     if shown["open_items"]:
         lines.append("to be agreed: " + ", ".join(shown["open_items"]))

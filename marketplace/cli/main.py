@@ -13,10 +13,12 @@ from contracts.errors import ChainError, KeyFileError
 from marketplace.cli import (
     admissions,
     agreements,
+    amending,
     announcements,
     audit,
     backup,
     drafts,
+    invitations,
     leases,
     money,
     motions,
@@ -35,7 +37,6 @@ from marketplace.errors import MarketError, SettingsError
 app = typer.Typer(
     help="Marketplace for swarm learning: agreements, nodes, runs, rewards.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Example: swarm-market init market --admin 0x… && swarm-market serve --folder market\n\n"
@@ -53,8 +54,10 @@ announcements.install(app)
 wallets.install(app)
 audit.install(app)
 app.add_typer(wallets.app, name="wallet")
+amending.install(agreements.app)
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(drafts.templates, name="template")
+invitations.install(drafts.app)
 app.add_typer(drafts.app, name="draft")
 app.add_typer(motions.app, name="motion")
 app.add_typer(admissions.app, name="admission")

@@ -76,6 +76,27 @@ def claim(
     show(operation, as_json, f"{operation['state']}: {paid or operation['id']}")
 
 
+@app.command(
+    "ledger", epilog="Example: swarm-market rewards ledger --run tumors --wallet hospital-a.json"
+)
+def show_ledger(
+    wallet: options.Wallet,
+    run: Annotated[str, typer.Option(help="name or id; default: all that you may see")] = "",
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Lists the entries of the books, and what each moved, in wei; each sums to zero."""
+    with options.client(market, wallet, password_file) as client:
+        found = client.ledger(run_id(client, run) if run else "")
+    rows = [
+        (each["number"], each["block"], posting["account"], posting["amount_wei"], each["what"])
+        for each in found
+        for posting in each["postings"]
+    ]
+    show(found, as_json, table(("entry", "block", "account", "wei", "what"), rows))
+
+
 def install(root: typer.Typer) -> None:
     """Adds the commands that stand by themselves."""
     root.command("fund", epilog="Example: swarm-market fund tumors 1000 --wallet sponsor.json")(

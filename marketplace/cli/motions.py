@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from marketplace.cli import options
-from marketplace.cli.agreements import AgreementId, agreement_id
+from marketplace.cli.acts import AgreementId, agreement_id
 from marketplace.cli.output import note, show, table
 from marketplace.cli.runs import run_id
 from marketplace.client import MarketClient

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from marketplace.cli import options
-from marketplace.cli.agreements import AgreementId, act, agreement_id, done
+from marketplace.cli.acts import AgreementId, act, agreement_id, done
 from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
 from marketplace.clock import iso, now_s

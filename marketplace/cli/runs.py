@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from marketplace.cli import options
-from marketplace.cli.agreements import agreement_id
+from marketplace.cli.acts import agreement_id
 from marketplace.cli.output import note, show, table
 from marketplace.client import MarketClient
 from marketplace.errors import InvalidInput
@@ -88,6 +88,34 @@ def show_run(
         f"target {_loss(shown['target_loss_e9'])}",
         table(("round", "loss", "metric", "shares", "signers", "transaction"), rows),
     )
+
+
+@app.command("usage", epilog="Example: swarm-market run usage tumors --wallet hospital-a.json")
+def show_usage(
+    run: RunId,
+    wallet: options.Wallet,
+    market: options.Market = options.DEFAULT_MARKET,
+    password_file: options.PasswordFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Shows what a run cost its nodes, by their own signed word; nothing is paid by it."""
+    with options.client(market, wallet, password_file) as client:
+        found = client.usage(run_id(client, run))
+    rows = [
+        (
+            node["spiffe_id"],
+            node["samples"],
+            f"{node['compute_s']:g}",
+            node["bytes_served"],
+            node["bytes_fetched"],
+            node["restarts"],
+            "-" if node["energy_j"] is None else node["energy_j"],
+        )
+        for each in found["organizations"]
+        for node in each["nodes"]
+    ]
+    head = ("node", "samples", "compute s", "bytes served", "bytes fetched", "restarts", "J")
+    show(found, as_json, table(head, rows))
 
 
 @app.command(

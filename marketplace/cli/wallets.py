@@ -15,6 +15,7 @@ from marketplace.cli import options
 from marketplace.cli.output import note, show
 from marketplace.client import MarketClient
 from marketplace.clock import iso
+from marketplace.errors import InvalidInput
 
 app = typer.Typer(
     help="Wallets of organizations: encrypted keystores that never leave your machine.",
@@ -53,6 +54,7 @@ def install(root: typer.Typer) -> None:
     root.command("sign-in", epilog="Example: swarm-market sign-in --wallet hospital-a.json")(
         sign_in
     )
+    root.command("sign-out", epilog="Example: swarm-market sign-out")(sign_out)
 
 
 def sign_in(
@@ -66,3 +68,18 @@ def sign_in(
         session = client.sign_in()
     note(f"good until {iso(session['expires'])}; whoever has it acts as you")
     show(session, as_json, session["token"])
+
+
+def sign_out(
+    market: options.Market = options.DEFAULT_MARKET,
+    token: Annotated[
+        str, typer.Option(envvar=options.TOKEN_VARIABLE, help="that `sign-in` printed")
+    ] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Ends a session: its token is worth nothing from then on."""
+    if not token:
+        raise InvalidInput("which session?", hint=f"--token, or ${options.TOKEN_VARIABLE}")
+    with MarketClient(market, token=token) as client:
+        client.sign_out()
+    show({"signed_out": True}, as_json, "signed out")

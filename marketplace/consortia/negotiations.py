@@ -7,7 +7,6 @@ proposal takes the offer back, unless everybody has signed already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,26 +15,23 @@ from sqlalchemy.orm import Session
 
 from contracts.messages import checksum_address
 from marketplace.access import Caller, agreement_seen
-from marketplace.agreements.document import Amends
-from marketplace.agreements.drafts import DAY_S, Draft, TemplatedDraft
-from marketplace.agreements.names import must_own_name
 from marketplace.agreements.remarks import remark
 from marketplace.agreements.service import Agreements
-from marketplace.agreements.standing import version_in_force
-from marketplace.agreements.templating import Template
-from marketplace.consortia.proposals import Composed, OpenParty, Proposal, compose, proposal_of
+from marketplace.consortia.proposals import OpenParty, Proposal, proposal_of
+from marketplace.consortia.versions import Versions, read_draft, says_the_same
 from marketplace.consortia.views import (
     last_version,
     negotiated,
     negotiation_seen,
     show_negotiation,
-    summary,
+    summaries,
     visible_negotiations,
 )
-from marketplace.errors import Conflict, InvalidInput, NotAllowed
+from marketplace.errors import Conflict, NotAllowed
 from marketplace.governance import amendments
 from marketplace.identity.secrets import new_id
-from marketplace.storage.models import Agreement, Comment, DraftVersion, Negotiation, Seat
+from marketplace.storage.models import Agreement, Comment, Negotiation
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 _COMMENT_CHARACTERS = 4_000
 
@@ -44,7 +40,7 @@ _COMMENT_CHARACTERS = 4_000
 class Negotiations:
     """Functions that run in a transaction; see `storage.database`."""
 
-    templates: Mapping[str, Template]
+    versions: Versions
     agreements: Agreements
 
     def start(
@@ -63,7 +59,9 @@ class Negotiations:
                 hint="name your own wallet for your organization",
             )
         row = self._begin(session, caller, None, now_s)
-        return self._add(session, caller, row, self._composed(session, row, proposal, now_s), note)
+        return self.versions.add(
+            session, caller, row, self.versions.compose(session, row, proposal, now_s), note
+        )
 
     def amend(
         self,
@@ -91,7 +89,9 @@ class Negotiations:
         amendments.must_be_amendable(session, agreement, now_s)
         row = self._begin(session, caller, agreement_id, now_s)
         said = proposal or proposal_of(agreement.fields, _parties(agreement))
-        return self._add(session, caller, row, self._composed(session, row, said, now_s), note)
+        return self.versions.add(
+            session, caller, row, self.versions.compose(session, row, said, now_s), note
+        )
 
     def propose(
         self,
@@ -117,10 +117,10 @@ class Negotiations:
                 hint=f"look at what changed, then propose again: /drafts/{row.id}",
             )
         self._reopen(session, row, now_s)
-        composed = self._composed(session, row, proposal, now_s)
-        if _without_time(composed.draft) == _without_time(Draft(**_plain(latest.draft))):
+        composed = self.versions.compose(session, row, proposal, now_s)
+        if says_the_same(composed, latest):
             raise Conflict(f"this says the same as version {latest.number}")
-        return self._add(session, caller, row, composed, note)
+        return self.versions.add(session, caller, row, composed, note)
 
     def comment(
         self, session: Session, caller: Caller, negotiation_id: str, text: str, now_s: int
@@ -218,9 +218,9 @@ class Negotiations:
                 if party.wallet:
                     raise Conflict(f"{organization} has named its wallet already, {party.wallet}")
                 party.wallet = wallet
-        composed = self._composed(session, row, proposal, now_s)
+        composed = self.versions.compose(session, row, proposal, now_s)
         note = f"{organization} joins with its wallet."
-        self._add(session, Caller(wallet), row, composed, note)
+        self.versions.add(session, Caller(wallet), row, composed, note)
 
     def show(self, session: Session, caller: Caller, negotiation_id: str) -> dict[str, Any]:
         """A draft with all that was ever proposed and said.
@@ -231,14 +231,24 @@ class Negotiations:
         return show_negotiation(session, negotiation_seen(session, caller, negotiation_id))
 
     def list(
-        self, session: Session, caller: Caller, agreement_id: str | None = None
+        self,
+        session: Session,
+        caller: Caller,
+        agreement_id: str | None = None,
+        piece: Piece = ALL,
     ) -> list[dict[str, Any]]:
-        """The drafts that the caller may see, the latest change first."""
+        """The drafts that the caller may see, the latest change first.
+
+        Places are (`updated_s`, `id`): what is changed between two pieces comes to the front.
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
         query = sa.select(Negotiation).where(visible_negotiations(caller))
         if agreement_id is not None:
             query = query.where(Negotiation.amends == agreement_id)
-        rows = session.scalars(query.order_by(Negotiation.updated_s.desc(), Negotiation.id))
-        return [summary(session, each) for each in rows]
+        order = By(Negotiation.updated_s, falling=True), By(Negotiation.id)
+        return summaries(session, session.scalars(cut(query, piece, *order)).all())
 
     def _begin(
         self, session: Session, caller: Caller, amends: str | None, now_s: int
@@ -253,61 +263,6 @@ class Negotiations:
             updated_s=now_s,
         )
 
-    def _composed(
-        self, session: Session, row: Negotiation, proposal: Proposal, now_s: int
-    ) -> Composed:
-        # From the beginning of the day on: so versions of a day differ in nothing else.
-        not_before, amends = now_s - now_s % DAY_S, None
-        trust_domain = self.agreements.trust_domain
-        if row.amends:
-            agreement = session.get_one(Agreement, row.amends)
-            _must_keep(agreement, proposal)
-            trust_domain = agreement.message["trust_domain"]
-            not_before = agreement.message["not_before"]
-            amends = Amends(row.amends, version_in_force(session, row.amends) + 1)
-        composed = compose(proposal, self.templates, trust_domain, not_before, amends)
-        for party in composed.proposal.parties:
-            if party.wallet:
-                must_own_name(session, party.organization, party.wallet)
-        if not_before + composed.draft.duration_days * DAY_S <= now_s:
-            raise InvalidInput("it would be over before it is signed", hint="prolong the duration")
-        return composed
-
-    def _add(
-        self, session: Session, caller: Caller, row: Negotiation, composed: Composed, note: str
-    ) -> dict[str, Any]:
-        known = session.scalar(
-            sa.select(sa.func.max(DraftVersion.number)).where(DraftVersion.negotiation_id == row.id)
-        )
-        session.add(row)
-        row.title, row.updated_s = composed.draft.title, self.agreements.clock()
-        session.flush()
-        session.add(
-            DraftVersion(
-                negotiation_id=row.id,
-                number=(known or 0) + 1,
-                proposal=composed.proposal.model_dump(),
-                draft=composed.draft.model_dump(),
-                document=composed.document,
-                document_sha256="0x" + composed.document_hash.hex(),
-                open_items=list(composed.open_items),
-                note=remark(note, "a note", _COMMENT_CHARACTERS),
-                author=caller.signed_in,
-                created_s=row.updated_s,
-            )
-        )
-        session.execute(sa.delete(Seat).where(Seat.negotiation_id == row.id))
-        for party in composed.proposal.parties:
-            session.add(
-                Seat(
-                    negotiation_id=row.id,
-                    organization=party.organization,
-                    wallet=party.wallet or None,
-                )
-            )
-        session.flush()
-        return show_negotiation(session, row)
-
     def _reopen(self, session: Session, row: Negotiation, now_s: int) -> None:
         if row.state == "withdrawn":
             raise Conflict("this draft was withdrawn", hint="begin a new one")
@@ -315,20 +270,6 @@ class Negotiations:
             return
         amendments.take_back(session, row.offered_hash, now_s)
         row.state, row.offered_hash = "open", None
-
-
-def read_draft(fields: dict[str, Any]) -> Draft:
-    """A stored draft."""
-    return TemplatedDraft(**fields) if "template" in fields else Draft(**fields)
-
-
-def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name in Draft.model_fields}
-
-
-def _without_time(draft: Draft) -> dict[str, Any]:
-    said = draft.model_dump()
-    return {name: said[name] for name in Draft.model_fields if name != "not_before"}
 
 
 def _wallets(proposal: Proposal) -> set[str]:
@@ -347,15 +288,3 @@ def _parties(agreement: Agreement) -> list[OpenParty]:
         )
         for each in agreement.parties
     ]
-
-
-def _must_keep(agreement: Agreement, proposal: Proposal) -> None:
-    """Amendments list the parties there are first, as they are; only weights may differ."""
-    there_are = [(each.organization, each.wallet) for each in agreement.parties]
-    listed = [(each.organization, each.wallet) for each in proposal.parties]
-    if listed[: len(there_are)] != there_are:
-        raise Conflict(
-            "an amendment keeps the parties there are, in their order and with their wallets: "
-            + ", ".join(organization for organization, _ in there_are),
-            hint="add new parties behind them; to take one out, let it leave or vote to remove it",
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
 from marketplace.errors import NotAllowed, NotFound
-from marketplace.storage.models import Comment, DraftVersion, Invitation, Negotiation, Seat
+from marketplace.storage.models import Comment, DraftSeat, DraftVersion, Invitation, Negotiation
 
 
 def visible_negotiations(caller: Caller) -> sa.ColumnElement[bool]:
@@ -38,7 +39,7 @@ def may_negotiate(session: Session, caller: Caller, negotiation_id: str) -> bool
 
 
 def _concerns(wallets: frozenset[str]) -> sa.ColumnElement[bool]:
-    seats = sa.select(Seat.negotiation_id).where(Seat.wallet.in_(wallets))
+    seats = sa.select(DraftSeat.negotiation_id).where(DraftSeat.wallet.in_(wallets))
     return sa.or_(Negotiation.started_by.in_(wallets), Negotiation.id.in_(seats))
 
 
@@ -93,9 +94,38 @@ def version_of(session: Session, negotiation_id: str, number: int) -> DraftVersi
     return found
 
 
-def summary(session: Session, row: Negotiation) -> dict[str, Any]:
-    """A draft on one line of a list."""
-    latest = last_version(session, row.id)
+def summaries(session: Session, rows: Sequence[Negotiation]) -> list[dict[str, Any]]:
+    """Drafts, each on one line of a list."""
+    ids = [row.id for row in rows]
+    last = (
+        sa.select(DraftVersion.negotiation_id, sa.func.max(DraftVersion.number).label("number"))
+        .where(DraftVersion.negotiation_id.in_(ids))
+        .group_by(DraftVersion.negotiation_id)
+        .subquery()
+    )
+    query = sa.select(
+        DraftVersion.negotiation_id,
+        DraftVersion.number,
+        DraftVersion.proposal,
+        DraftVersion.open_items,
+    ).join(
+        last,
+        sa.and_(
+            DraftVersion.negotiation_id == last.c.negotiation_id,
+            DraftVersion.number == last.c.number,
+        ),
+    )
+    latest = {found.negotiation_id: found for found in session.execute(query)}
+    return [_summary(row, latest[row.id]) for row in rows]
+
+
+def _summary(row: Negotiation, latest: Any) -> dict[str, Any]:
+    """A draft on one line of a list.
+
+    Args:
+        row: the draft.
+        latest: of its last version: `number`, `proposal`, `open_items`.
+    """
     return {
         "id": row.id,
         "title": row.title,
@@ -129,7 +159,7 @@ def show_negotiation(session: Session, row: Negotiation) -> dict[str, Any]:
         .order_by(Invitation.created_s, Invitation.id)
     )
     names = _names(versions)
-    return summary(session, row) | {
+    return _summary(row, latest) | {
         "document": latest.document,
         "document_sha256": latest.document_sha256,
         "proposal": latest.proposal,

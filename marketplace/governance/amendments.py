@@ -36,6 +36,7 @@ from marketplace.storage.models import (
     Operation,
     VersionSignature,
 )
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,25 @@ class Amendments:
         self._post_when_complete(session, row, message, now_s)
         return self.view(session, row)
 
-    def list(self, session: Session, caller: Caller, agreement_id: str) -> list[dict[str, Any]]:
-        """An agreement's versions, the newest first."""
+    def list(
+        self, session: Session, caller: Caller, agreement_id: str, piece: Piece = ALL
+    ) -> list[dict[str, Any]]:
+        """An agreement's amendments, the newest first; places: (`version`, `created_s`, `hash`).
+
+        Raises:
+            NotFound: no such agreement that the caller may see.
+            InvalidInput: the piece's place is none.
+        """
         agreement = agreement_seen(session, caller, agreement_id)
-        rows = session.scalars(
-            sa.select(AgreementVersion)
-            .where(AgreementVersion.agreement_id == agreement.id, AgreementVersion.version > 1)
-            .order_by(AgreementVersion.version.desc(), AgreementVersion.created_s.desc())
+        query = sa.select(AgreementVersion).where(
+            AgreementVersion.agreement_id == agreement.id, AgreementVersion.version > 1
         )
-        return [self.view(session, each) for each in rows]
+        order = (
+            By(AgreementVersion.version, falling=True),
+            By(AgreementVersion.created_s, falling=True),
+            By(AgreementVersion.hash),
+        )
+        return [self.view(session, each) for each in session.scalars(cut(query, piece, *order))]
 
     def show(self, session: Session, caller: Caller, version_hash: str) -> dict[str, Any]:
         """One amendment with its text and message. Raises NotFound."""

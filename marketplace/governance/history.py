@@ -13,6 +13,7 @@ from marketplace.access import Caller, agreement_seen
 from marketplace.clock import iso
 from marketplace.nodes.registry import registrations
 from marketplace.storage.models import Agreement, Event
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 _STATES: Final = {
     State.ACTIVE: ("Resumed by vote", "A motion to suspend."),
@@ -29,30 +30,29 @@ _FOR_GOOD: Final = "Cannot be undone. An amendment may add the organization unde
 
 
 def history(
-    session: Session, caller: Caller, agreement_id: str, now_s: int
+    session: Session, caller: Caller, agreement_id: str, now_s: int, piece: Piece = ALL
 ) -> list[dict[str, Any]]:
-    """The changes of an agreement, the latest first.
+    """The changes of an agreement, the latest first; places are (`block`, `log_index`).
 
     Returns:
-        For each `what`, `undo`, `transaction`, `block`, `kind`.
+        For each `what`, `undo`, `transaction`, `block`, `log_index`, `kind`.
 
     Raises:
         NotFound: no such agreement that the caller may see.
+        InvalidInput: the piece's place is none.
     """
     agreement = agreement_seen(session, caller, agreement_id)
     runs = sa.select(Event.run_id).where(
         Event.kind == "RunCreated", Event.agreement_id == agreement_id
     )
-    events = session.scalars(
-        sa.select(Event)
-        .where(
-            sa.or_(
-                sa.and_(Event.agreement_id == agreement_id, Event.kind.in_(_WORDS)),
-                sa.and_(Event.run_id.in_(runs), Event.kind.in_(("Quarantined", "Pardoned"))),
-            )
+    query = sa.select(Event).where(
+        sa.or_(
+            sa.and_(Event.agreement_id == agreement_id, Event.kind.in_(_WORDS)),
+            sa.and_(Event.run_id.in_(runs), Event.kind.in_(("Quarantined", "Pardoned"))),
         )
-        .order_by(Event.block.desc(), Event.log_index.desc())
     )
+    order = By(Event.block, falling=True), By(Event.log_index, falling=True)
+    events = session.scalars(cut(query, piece, *order))
     nodes = {each.registration: each.spiffe_id for each in registrations(session, agreement_id)}
     told = _Teller(agreement, nodes, now_s)
     return [
@@ -62,6 +62,7 @@ def history(
             "undo": undo,
             "transaction": event.transaction,
             "block": event.block,
+            "log_index": event.log_index,
         }
         for event in events
         for what, undo in [_WORDS[event.kind](told, event.data)]

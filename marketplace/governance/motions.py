@@ -6,6 +6,7 @@ they are posted. Whoever has enough of them may post them, here or by himself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,50 +19,36 @@ from contracts.council import Action
 from contracts.errors import SignatureError
 from contracts.messages import (
     Domain,
-    MessageError,
     Motion,
     Pardon,
-    checksum_address,
     from_json,
     recover,
     to_json,
     typed_data,
 )
 from contracts.parties import parties_in
-from marketplace.access import Caller, agreement_seen, party_of, visible
+from marketplace.access import Caller, visible
 from marketplace.agreements.remarks import remark
-from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.governing import Decision, Pardoning
-from marketplace.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongSignature
+from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
 from marketplace.governance.actions import ACTIONS, effect_of
+from marketplace.governance.wishes import (
+    CONCERNING,
+    NOBODY,
+    REASON_CHARACTERS,
+    Wish,
+    concerned_party,
+    new_wallet_of,
+)
 from marketplace.identity.secrets import new_id
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement, MotionVote
 from marketplace.storage.models import Motion as MotionRow
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 LIFETIME_S: Final = 14 * 86_400
-_REASON_CHARACTERS: Final = 2_000
-_NOBODY: Final = "0x" + "00" * 20
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is proposed.
-
-    Attributes:
-        action: suspend, resume, terminate, remove, replace-wallet or pardon.
-        organization: whom it concerns; empty where it concerns none.
-        wallet: the new one, to replace a wallet.
-        run: the run to be let back into, for a pardon.
-        reason: for those who are to vote.
-    """
-
-    action: str
-    organization: str = ""
-    wallet: str = ""
-    run: str = ""
-    reason: str = ""
+_AT_ONCE: Final = 16  # questions to the chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +68,7 @@ class Motions:
             InvalidInput: no such action, or it lacks what it needs.
             Conflict: the agreement is not in force yet.
         """
-        party = await self.database.read(_concerned, caller, agreement_id, wish)
+        party = await self.database.read(concerned_party, caller, agreement_id, wish)
         key = bytes.fromhex(agreement_id[2:])
         deadline = self.clock() + LIFETIME_S
         message: Motion | Pardon
@@ -95,7 +82,7 @@ class Motions:
                 agreement=key,
                 action=int(ACTIONS[wish.action]),
                 party=party,
-                wallet=_new_wallet(wish),
+                wallet=new_wallet_of(wish),
                 nonce=nonce,
                 deadline=deadline,
             )
@@ -159,10 +146,22 @@ class Motions:
         row, agreement = await self.database.read(_read, caller, motion_id)
         return await self._view(row, agreement)
 
-    async def list(self, caller: Caller, agreement_id: str | None) -> list[dict[str, Any]]:
-        """The motions that the caller may see, newest first."""
-        found = await self.database.read(_rows, caller, agreement_id)
-        return [await self._view(row, agreement) for row, agreement in found]
+    async def list(
+        self, caller: Caller, agreement_id: str | None, piece: Piece = ALL
+    ) -> list[dict[str, Any]]:
+        """The motions that the caller may see, newest first; places are (`created_s`, `id`).
+
+        Raises:
+            InvalidInput: the piece's place is none.
+        """
+        found = await self.database.read(_rows, caller, agreement_id, piece)
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def shown(row: MotionRow, agreement: Agreement) -> dict[str, Any]:
+            async with turn:
+                return await self._view(row, agreement)
+
+        return [*await asyncio.gather(*(shown(*each) for each in found))]
 
     def _sign(
         self,
@@ -202,25 +201,25 @@ class Motions:
         message = read_message(row)
         key = bytes.fromhex(agreement.id[2:])
         action = ACTIONS.get(row.action, Action.TERMINATE)
-        voters, needed = await self.contracts.council.electorate(
-            key, action, message.party if row.action in ("remove", "replace-wallet") else 0
-        )
-        nonce = (
-            await self.contracts.clerk.pardon_nonce(message.run_id)
+        (voters, needed), nonce = await asyncio.gather(
+            self.contracts.council.electorate(
+                key, action, message.party if row.action in ("remove", "replace-wallet") else 0
+            ),
+            self.contracts.clerk.pardon_nonce(message.run_id)
             if isinstance(message, Pardon)
-            else await self.contracts.council.nonce(key)
+            else self.contracts.council.nonce(key),
         )
         signed = {each.party: each.signed_s for each in row.votes}
-        concerning = row.action in _CONCERNING
+        concerning = row.action in CONCERNING
         concerned = agreement.parties[message.party].organization if concerning else ""
-        new_wallet = message.wallet if isinstance(message, Motion) else _NOBODY
+        new_wallet = message.wallet if isinstance(message, Motion) else NOBODY
         return {
             "id": row.id,
             "agreement": agreement.id,
             "agreement_title": agreement.title,
             "action": row.action,
             "organization": concerned or None,
-            "wallet": None if new_wallet == _NOBODY else new_wallet,
+            "wallet": None if new_wallet == NOBODY else new_wallet,
             "run": row.run_id,
             "reason": row.reason,
             "effect": effect_of(row.action, concerned, new_wallet),
@@ -246,52 +245,11 @@ class Motions:
         }
 
 
-_CONCERNING: Final = ("remove", "replace-wallet", "pardon")
-
-
 def read_message(row: MotionRow) -> Motion | Pardon:
     """What is signed for a motion."""
     if row.action == "pardon":
         return from_json(Pardon, row.message)
     return from_json(Motion, row.message)
-
-
-def _concerned(session: Session, caller: Caller, agreement_id: str, wish: Wish) -> int:
-    """Checks a wish, and gives the number of the party that it concerns."""
-    if wish.action not in (*ACTIONS, "pardon"):
-        raise InvalidInput(
-            f"no motion {wish.action}", hint=f"one of {', '.join((*ACTIONS, 'pardon'))}"
-        )
-    remark(wish.reason, "a reason", _REASON_CHARACTERS)
-    agreement = agreement_seen(session, caller, agreement_id)
-    if not is_active(session, agreement.id):
-        raise Conflict("the agreement is not in force", hint="wait until all have signed")
-    _must_be_party(caller, agreement)
-    if wish.action == "pardon" and not any(
-        event.agreement_id == agreement.id
-        for event in outbox.events_of(session, "RunCreated", run_id=wish.run or "none")
-    ):
-        raise NotFound(f"this agreement has no run {wish.run or ''}".strip(), hint="name its id")
-    if wish.action not in _CONCERNING:
-        return 0
-    name = wish.organization
-    if not name:
-        raise InvalidInput(f"whom does {wish.action} concern?", hint="name the organization")
-    return party_of(agreement, lambda each: each.organization == name, name).number
-
-
-def _must_be_party(caller: Caller, agreement: Agreement) -> None:
-    if all(each.wallet != caller.signed_in for each in agreement.parties):
-        raise NotAllowed("motions are the parties' own", hint="sign in with a party's wallet")
-
-
-def _new_wallet(wish: Wish) -> str:
-    if wish.action != "replace-wallet":
-        return _NOBODY
-    try:
-        return checksum_address(wish.wallet)
-    except MessageError as error:
-        raise InvalidInput(str(error), hint="name the new wallet's address") from error
 
 
 def _store(
@@ -308,7 +266,7 @@ def _store(
         action=wish.action,
         run_id=wish.run or None,
         message=to_json(message),
-        reason=remark(wish.reason, "a reason", _REASON_CHARACTERS),
+        reason=remark(wish.reason, "a reason", REASON_CHARACTERS),
         proposed_by=caller.signed_in,
         created_s=now_s,
     )
@@ -354,12 +312,13 @@ def _read(session: Session, caller: Caller, motion_id: str) -> tuple[MotionRow, 
 
 
 def _rows(
-    session: Session, caller: Caller, agreement_id: str | None
+    session: Session, caller: Caller, agreement_id: str | None, piece: Piece
 ) -> list[tuple[MotionRow, Agreement]]:
     query = sa.select(MotionRow).where(visible(caller, MotionRow.agreement_id))
     if agreement_id is not None:
         query = query.where(MotionRow.agreement_id == agreement_id)
-    rows = session.scalars(query.order_by(MotionRow.created_s.desc(), MotionRow.id)).all()
+    order = By(MotionRow.created_s, falling=True), By(MotionRow.id)
+    rows = session.scalars(cut(query, piece, *order)).all()
     return [(row, session.get_one(Agreement, row.agreement_id)) for row in rows]
 
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.agreements.service import summary
+from marketplace.agreements.service import WITHOUT_TEXT, summaries
 from marketplace.chain import outbox
-from marketplace.consortia.views import summary as summary_of_draft
+from marketplace.consortia.views import summaries as summaries_of_drafts
 from marketplace.consortia.views import visible_negotiations
 from marketplace.homes.news import latest
 from marketplace.homes.operator import SOON_S
@@ -23,14 +23,9 @@ _FAILED_SHOWN_S = 7 * 86_400
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     """To do, partners, agreements, runs, nodes; of all that the caller may see."""
-    agreements = [
-        summary(session, each, now_s)
-        for each in session.scalars(
-            sa.select(Agreement)
-            .where(visible(caller, Agreement.id))
-            .order_by(Agreement.created_s.desc(), Agreement.id)
-        )
-    ]
+    query = sa.select(Agreement).where(visible(caller, Agreement.id)).options(*WITHOUT_TEXT)
+    ordered = query.order_by(Agreement.created_s.desc(), Agreement.id)
+    agreements = summaries(session, session.scalars(ordered).all(), now_s)
     nodes = [n for n in status.list_nodes(session, caller, None, now_s) if not n["retired"]]
     runs = views.list_runs(session, caller)
     news = latest(session, caller)
@@ -59,6 +54,7 @@ def _item(text: str, hint: str, link: str) -> dict[str, str]:
 
 def _of_drafts(session: Session, caller: Caller) -> list[dict[str, str]]:
     query = sa.select(Negotiation).where(visible_negotiations(caller), Negotiation.state == "open")
+    ordered = query.order_by(Negotiation.updated_s.desc())
     return [
         _item(
             f"{each['title']}: to be agreed: {', '.join(each['open_items'])}",
@@ -71,8 +67,7 @@ def _of_drafts(session: Session, caller: Caller) -> list[dict[str, str]]:
             "when all are content, one of them offers this version for signature",
             f"/drafts/{each['id']}",
         )
-        for row in session.scalars(query.order_by(Negotiation.updated_s.desc()))
-        for each in [summary_of_draft(session, row)]
+        for each in summaries_of_drafts(session, session.scalars(ordered).all())
     ]
 
 

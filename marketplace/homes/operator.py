@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.agreements.standing import is_active, standing
+from marketplace.agreements.service import WITHOUT_TEXT
+from marketplace.agreements.standing import standings
 from marketplace.homes.news import OF_NODES, latest
 from marketplace.nodes import status
 from marketplace.storage.models import Agreement, Party
@@ -51,6 +52,9 @@ def _seats(session: Session, caller: Caller, mine_are: Set[str]) -> list[dict[st
         .join(Party, Party.agreement_id == Agreement.id)
         .where(Party.wallet.in_(mine_are), visible(caller, Agreement.id))
     )
+    query = query.options(*WITHOUT_TEXT).order_by(Agreement.created_s.desc())
+    rows = session.execute(query).all()
+    stand = standings(session, [agreement.id for agreement, _ in rows])
     return [
         {
             "agreement": agreement.id,
@@ -58,8 +62,8 @@ def _seats(session: Session, caller: Caller, mine_are: Set[str]) -> list[dict[st
             "organization": party.organization,
             "party": party.number,
         }
-        for agreement, party in session.execute(query.order_by(Agreement.created_s.desc()))
-        if is_active(session, agreement.id) and standing(session, agreement.id) == "active"
+        for agreement, party in rows
+        if stand[agreement.id].active and stand[agreement.id].state == "active"
     ]
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.messages import Terms, from_json
+from contracts.parties import parties_in
 from marketplace.access import Caller
-from marketplace.agreements.standing import is_active
+from marketplace.agreements.service import WITHOUT_TEXT
+from marketplace.agreements.standing import standings
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
+from marketplace.chain.books import balances_of
 from marketplace.homes.news import latest
 from marketplace.money.choices import periods
+from marketplace.nodes.status import nodes_of
 from marketplace.runs import views
-from marketplace.runs.readmodel import RunHistory, runs_seen
-from marketplace.storage.models import Agreement, Event, Party
-
-_LATEST = 8
+from marketplace.runs.earnings import LATEST, in_round, samples_of
+from marketplace.runs.readmodel import RunFigures, runs_seen
+from marketplace.runs.rounds import split_otherwise
+from marketplace.storage.models import Agreement, Credit, Event, Party, Round
+from metering.ledger import Account, Kind
 
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
@@ -29,9 +35,11 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
         SignInRequired: a visitor, who owns nothing.
     """
     me = Caller(caller.signed_in)
+    seen = runs_seen(session, me)
+    samples = _samples(session, seen, now_s)
     runs = [
-        _of_run(session, run, party, now_s)
-        for run in runs_seen(session, me)
+        _of_run(session, run, party, samples[run.agreement.id])
+        for run in seen
         for party in run.agreement.parties
         if party.wallet == caller.wallet
     ]
@@ -48,40 +56,72 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     }
 
 
-def _of_run(session: Session, run: RunHistory, party: Party, now_s: int) -> dict[str, Any]:
-    told = views.earnings(session, run, now_s)
-    mine = next(each for each in told["organizations"] if each["party"] == party.number)
+def _samples(session: Session, runs: Sequence[RunFigures], now_s: int) -> dict[str, dict[int, int]]:
+    """What nodes say they have, by agreement and party."""
+    agreements = {run.agreement.id: run.agreement for run in runs}
+    return {each.id: samples_of(nodes_of(session, each, now_s)) for each in agreements.values()}
+
+
+def _of_run(
+    session: Session, run: RunFigures, party: Party, samples: dict[int, int]
+) -> dict[str, Any]:
+    claimable = Account(Kind.CLAIMABLE, run.run_id, party.number)
+    paid = Account(Kind.PAID, run.run_id, party.number)
+    held = balances_of(session, (claimable, paid))
+    equal, size = split_otherwise(session, run, samples)
     return {
         **views.summary(run),
-        "run_credited_wei": told["credited_wei"],
-        **{name: mine[name] for name in mine if name != "rounds"},
-        "claims": [
-            {"amount_wei": str(e.data["amount"]), "transaction": e.transaction, "block": e.block}
-            for e in run.of_kind("Claimed")
-            if e.data["party"] == party.number
-        ],
-        "latest": _latest(run, party.number, told),
+        "run_credited_wei": str(run.credited_wei),
+        "party": party.number,
+        "organization": party.organization,
+        "wallet": party.wallet,
+        "credited_wei": str(held.get(claimable, 0) + held.get(paid, 0)),
+        "claimed_wei": str(held.get(paid, 0)),
+        "claimable_wei": str(held.get(claimable, 0)),
+        "equal_wei": str(equal.get(party.number, 0)),
+        "size_wei": None if size is None else str(size.get(party.number, 0)),
+        "samples": samples.get(party.number),
+        "claims": _claims(session, run.run_id, party.number),
+        "latest": _latest(session, run.run_id, party.number, samples),
     }
 
 
-def _latest(run: RunHistory, party: int, told: dict[str, Any]) -> list[dict[str, Any]]:
-    """The latest rounds that paid a party, with what the two baselines would have paid it."""
-    samples = {each["party"]: each["samples"] for each in told["organizations"]}
-    sealed = {row.number: row for row in run.rounds}
-    mine = next(each for each in told["organizations"] if each["party"] == party)
+def _claims(session: Session, run_id: str, party: int) -> list[dict[str, Any]]:
+    query = sa.select(Event).where(
+        Event.kind == "Claimed",
+        Event.run_id == run_id,
+        Event.data["party"].as_integer() == party,
+    )
+    return [
+        {"amount_wei": str(e.data["amount"]), "transaction": e.transaction, "block": e.block}
+        for e in session.scalars(query.order_by(Event.block, Event.log_index))
+    ]
+
+
+def _latest(
+    session: Session, run_id: str, party: int, samples: dict[int, int]
+) -> list[dict[str, Any]]:
+    """The last rounds that paid the party, newest first, with what other splits would have paid."""
+    query = (
+        sa.select(Credit, Round, Event.transaction, Event.block)
+        .join(Round, sa.and_(Round.run_id == Credit.run_id, Round.number == Credit.round))
+        .join(Event, Event.id == Credit.event_id)
+        .where(Credit.run_id == run_id, Credit.party == party)
+        .order_by(Credit.round.desc())
+        .limit(LATEST)
+    )
     found = []
-    for each in mine["rounds"][: -_LATEST - 1 : -1]:
-        row = sealed[each["round"]]
-        counted = [samples[number] for number, _ in row.shares]
-        known = samples[party] is not None and all(counted)
+    for row, sealed, transaction, block in session.execute(query):
+        among = parties_in(sealed.paid) or (party,)
+        told = [samples.get(each, 0) for each in among]
         found.append(
-            each
+            in_round(row)
             | {
-                "organizations": len(row.shares),
-                "equal_wei": str(row.credited_wei // len(row.shares)),
-                "size_bips": 10_000 * samples[party] / sum(counted) if known else None,
-                "transaction": row.event.transaction,
-                "block": row.event.block,
+                "organizations": len(among),
+                "equal_wei": str(sealed.credited_wei // len(among)),
+                "size_bips": 10_000 * samples.get(party, 0) / sum(told) if all(told) else None,
+                "transaction": transaction,
+                "block": block,
             }
         )
     return found
@@ -103,9 +143,12 @@ def _to_come(session: Session, caller: Caller, with_runs: set[str]) -> list[dict
         .join(Party, Party.agreement_id == Agreement.id)
         .where(Party.wallet == caller.wallet)
     )
+    query = query.options(*WITHOUT_TEXT).where(Agreement.id.not_in(with_runs))
+    rows = session.execute(query.order_by(Agreement.created_s.desc())).all()
+    stand = standings(session, [agreement.id for agreement, _ in rows])
     found = []
-    for agreement, party in session.execute(query.order_by(Agreement.created_s.desc())):
-        if agreement.id in with_runs or not is_active(session, agreement.id):
+    for agreement, party in rows:
+        if not stand[agreement.id].active:
             continue
         terms = from_json(Terms, agreement.message["terms"])
         found.append(

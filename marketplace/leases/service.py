@@ -20,7 +20,7 @@ from marketplace.identity.secrets import new_id
 from marketplace.leases.signing import Lease as Signed
 from marketplace.leases.signing import LeaseSigner
 from marketplace.nodes.credentials import must_be_enrolled
-from marketplace.storage.models import Enrollment, Lease, Seats
+from marketplace.storage.models import Enrollment, Lease, SeatLimit
 
 # By how much the clocks of nodes and of this marketplace's processes may differ.
 CLOCK_TOLERANCE_S = 300
@@ -148,7 +148,11 @@ def live(session: Session, organization: str, feature: str, now_s: int) -> Seque
 
 def seats_of(session: Session, organization: str, feature: str, now_s: int, policy: Policy) -> int:
     """How many seats there are."""
-    row = session.get(Seats, (organization, feature))
+    return seats_by(session.get(SeatLimit, (organization, feature)), now_s, policy)
+
+
+def seats_by(row: SeatLimit | None, now_s: int, policy: Policy) -> int:
+    """How many seats a row says there are; without one, the policy does."""
     if row is None:
         return policy.seats
     return row.count if row.until_s is None or now_s < row.until_s else 0

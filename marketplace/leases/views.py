@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from marketplace.leases import service
 from marketplace.leases.service import Policy
 from marketplace.leases.signing import LeaseSigner
 from marketplace.nodes.registry import present
-from marketplace.storage.models import Agreement, Enrollment, Event, Lease, Party, Seats
+from marketplace.storage.models import Agreement, Enrollment, Event, Lease, Party, SeatLimit
 
 
 def list_leases(session: Session, caller: Caller, now_s: int) -> list[dict[str, Any]]:
@@ -74,23 +75,35 @@ def end(session: Session, caller: Caller, lease_id: str, now_s: int) -> dict[str
 def list_seats(
     session: Session, caller: Caller, now_s: int, policy: Policy
 ) -> list[dict[str, Any]]:
-    """Seats, and how many are taken, of the organizations that the caller belongs to."""
+    """SeatLimit, and how many are taken, of the organizations that the caller belongs to."""
     active = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
     organizations = set(
         session.scalars(
             sa.select(Party.organization).where(Party.agreement_id.in_(active), _of(caller))
         )
     )
-    pairs = {(each, "training") for each in organizations}
-    for row in session.scalars(sa.select(Seats).where(Seats.organization.in_(organizations))):
-        pairs.add((row.organization, row.feature))
+    known = {
+        (row.organization, row.feature): row
+        for row in session.scalars(
+            sa.select(SeatLimit).where(SeatLimit.organization.in_(organizations))
+        )
+    }
+    live = sa.select(Lease.organization, Lease.features).where(
+        Lease.organization.in_(organizations), Lease.live_until_s > now_s
+    )
+    taken = Counter(
+        (organization, feature)
+        for organization, features in session.execute(live)
+        for feature in features
+    )
+    pairs = known.keys() | {(each, "training") for each in organizations}
     return [
         {
             "organization": organization,
             "feature": feature,
-            "seats": service.seats_of(session, organization, feature, now_s, policy),
-            "taken": len(service.live(session, organization, feature, now_s)),
-            "until_s": _until(session, organization, feature),
+            "seats": service.seats_by(known.get((organization, feature)), now_s, policy),
+            "taken": taken[organization, feature],
+            "until_s": _until(known.get((organization, feature))),
         }
         for organization, feature in sorted(pairs)
     ]
@@ -118,9 +131,9 @@ def set_seats(
         )
     if until_s is not None and until_s <= now_s:
         raise Conflict("the seats would be over already", hint="0 seats take them away at once")
-    row = session.get(Seats, (organization, feature))
+    row = session.get(SeatLimit, (organization, feature))
     if row is None:
-        row = Seats(organization=organization, feature=feature)
+        row = SeatLimit(organization=organization, feature=feature)
         session.add(row)
     row.count, row.until_s = count, until_s
     row.set_by, row.set_s = caller.signed_in, now_s
@@ -192,6 +205,5 @@ def _enrolled(session: Session, caller: Caller, spiffe_id: str) -> Enrollment:
     )
 
 
-def _until(session: Session, organization: str, feature: str) -> int | None:
-    row = session.get(Seats, (organization, feature))
+def _until(row: SeatLimit | None) -> int | None:
     return None if row is None else row.until_s

@@ -7,24 +7,49 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from marketplace.storage.models.ledger import LedgerEntry, LedgerPosting
+from marketplace.access import Caller, visible
+from marketplace.storage.models import Agreement, Event
+from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry, LedgerPosting
+from metering.ledger import Account
 
 MOST_AT_ONCE: Final = 200
 
 
 def list_entries(
-    session: Session, *, after: int = 0, limit: int = 50, run_id: str | None = None
+    session: Session,
+    caller: Caller,
+    *,
+    after: int = 0,
+    limit: int = 50,
+    run_id: str | None = None,
 ) -> dict[str, Any]:
     """Entries in the order in which they were written, with their postings.
 
+    Admins and the marketplace's auditors see them all, others those of the runs and agreements that
+    they take part in, or that they audit.
+
     Returns:
         `items`, and `next`: what to give as `after` for those that follow.
+
+    Raises:
+        SignInRequired: a visitor.
     """
+    _ = caller.signed_in
     query = sa.select(LedgerEntry).where(LedgerEntry.number > after)
-    if run_id is not None:
-        # Accounts are named kind:scope[:party]; what a run moved has its id as the scope.
-        of_run = sa.select(LedgerPosting.entry).where(LedgerPosting.account.like(f"%:{run_id}%"))
-        query = query.where(LedgerEntry.number.in_(of_run))
+    sees_all = caller.is_admin or caller.is_auditor
+    if run_id is not None or not sees_all:
+        scopes = None if sees_all else _scopes(session, caller)
+        accounts = [
+            each
+            for each in session.scalars(sa.select(LedgerBalance.account))
+            if _concerns(each, scopes, run_id)
+        ]
+        # Entry by entry, until there are enough: postings are too many to be looked for first.
+        query = query.where(
+            sa.exists().where(
+                LedgerPosting.entry == LedgerEntry.number, LedgerPosting.account.in_(accounts)
+            )
+        )
     rows = session.scalars(query.order_by(LedgerEntry.number).limit(min(limit, MOST_AT_ONCE))).all()
     postings: dict[int, list[dict[str, str]]] = {}
     moved = sa.select(LedgerPosting).where(LedgerPosting.entry.in_([row.number for row in rows]))
@@ -45,3 +70,19 @@ def list_entries(
         for row in rows
     ]
     return {"items": items, "next": rows[-1].number if rows else after}
+
+
+def _scopes(session: Session, caller: Caller) -> set[str]:
+    """The ids of agreements and of their runs that the caller may see."""
+    agreements = session.scalars(sa.select(Agreement.id).where(visible(caller, Agreement.id)))
+    runs = session.scalars(
+        sa.select(Event.run_id).where(
+            Event.kind == "RunCreated", visible(caller, Event.agreement_id)
+        )
+    )
+    return {*agreements, *(each for each in runs if each)}
+
+
+def _concerns(account: str, scopes: set[str] | None, run_id: str | None) -> bool:
+    scope = Account.parse(account).scope
+    return (scopes is None or scope in scopes) and run_id in (None, scope)

@@ -15,8 +15,10 @@ from marketplace.access import Caller
 from marketplace.chain.indexer import indexed_block
 from marketplace.chain.records import Record, record_of_row
 from marketplace.errors import Conflict, InvalidInput, NotFound
-from marketplace.money.envelope import Envelope, StatementSigner
-from marketplace.money.holders import Seat, holder_of, seats_held, seats_of
+from marketplace.money import archive
+from marketplace.money.archive import Issued
+from marketplace.money.envelope import StatementSigner
+from marketplace.money.holders import Membership, holder_of, memberships_held, memberships_of
 from marketplace.money.periods import Span, blocks_of
 from marketplace.money.reading import OF_AGREEMENTS, OF_RUNS, read
 from marketplace.storage.database import Database
@@ -24,14 +26,6 @@ from marketplace.storage.models import Event, UsageReport
 from marketplace.storage.models.ledger import Block
 from metering.errors import MeteringError
 from metering.statement import Period, Reference, draw_up
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A statement, and the names that people know its runs by."""
-
-    envelope: Envelope
-    run_names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +40,12 @@ class Statements:
     contracts: Contracts
     signer: StatementSigner
     reference: Reference | None
+    clock: Callable[[], int]
 
     async def issue(self, caller: Caller, organization: str, span: Span) -> Issued:
         """Draws up and signs an organization's statement for a period.
 
-        The same period over the same blocks gives the same bytes.
+        The same period over the same blocks gives the same bytes; one that is over is made once.
 
         Raises:
             NotFound: the caller's wallet is none of an organization of this name.
@@ -58,16 +53,45 @@ class Statements:
             ChainError: the chain does not answer.
         """
         found = await self.database.read(_read, self.contracts.deployment.chain_id)
-        held = _held(caller, found.seats, organization)
+        held = _held(caller, found.memberships, organization, self.clock())
+        wallet = held[0].wallets[0]
+        statement_id = self._id(organization, wallet, span)
+        kept = await self.database.read(archive.find, statement_id)
+        if kept is not None and await self._stands(kept.envelope.statement.period):
+            return kept
         period = await blocks_of(self.contracts.chain, span, found.indexed_block)
-        return await asyncio.to_thread(self._issue, held, organization, period)
+        issued = await asyncio.to_thread(self._issue, held, organization, period)
+        if period.ends_s < span.ends_s:
+            return issued  # it is not over yet
+        return await self.database.write(archive.keep, statement_id, wallet, issued, self.clock())
 
-    def _issue(self, held: Sequence[Seat], organization: str, period: Period) -> Issued:
+    def _id(self, organization: str, wallet: str, span: Span) -> str:
+        deployment = self.contracts.deployment
+        return archive.id_of(
+            {
+                "chain_id": deployment.chain_id,
+                "contract": deployment.rewards,
+                "organization": organization,
+                "wallet": wallet,
+                "begins_s": span.begins_s,
+                "ends_s": span.ends_s,
+                "reference": self.reference,
+                "key": self.signer.public_key,
+            }
+        )
+
+    async def _stands(self, period: Period) -> bool:
+        block = await self.contracts.chain.block(period.last_block)
+        return block is not None and block.hash == period.last_block_hash
+
+    def _issue(self, held: Sequence[Membership], organization: str, period: Period) -> Issued:
         records, samples = self.database.read_now(_records, held, period.last_block)
         # As of the period's end: a wallet that came later is no part of it.
         wallet = held[0].wallets[0]
-        past = seats_held(
-            seats_of(each for each in records if each.kind in OF_AGREEMENTS), organization, wallet
+        past = memberships_held(
+            memberships_of(each for each in records if each.kind in OF_AGREEMENTS),
+            organization,
+            wallet,
         )
         if not past:
             raise Conflict(f"{organization} took part in nothing by then", hint="a later period")
@@ -95,7 +119,7 @@ class Statements:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    seats: list[Seat]
+    memberships: list[Membership]
     indexed_block: int
 
 
@@ -104,21 +128,24 @@ def _read(session: Session, chain_id: int) -> _Found:
     block = indexed_block(session, chain_id)
     if block < 0:
         raise Conflict("nothing has been read from the chain yet", hint="wait for the index")
-    return _Found(seats_of(_ordered(session, query)), block)
+    return _Found(memberships_of(_ordered(session, query)), block)
 
 
-def _held(caller: Caller, seats: Sequence[Seat], organization: str) -> list[Seat]:
-    """The organization's seats, as the caller may see them.
+def _held(
+    caller: Caller, memberships: Sequence[Membership], organization: str, now_s: int
+) -> list[Membership]:
+    """The organization's memberships, as the caller may see them.
 
-    Its auditors do, and those of the marketplace; an admin sees whoever came first under a name.
+    Its present wallet does, and its auditors; so do those of the marketplace. An admin sees whoever
+    came first under a name. A wallet that was replaced sees nothing any more.
     """
     sees_all = caller.is_admin or caller.is_auditor
     looking_for = {caller.signed_in, *caller.audits_for}
-    for seat in seats:
-        if seat.organization != organization:
+    for membership in memberships:
+        if membership.organization != organization:
             continue
-        held = seats_held(seats, organization, seat.wallets[0])
-        wallets = {wallet for each in held for wallet in each.wallets}
+        held = memberships_held(memberships, organization, membership.wallets[0])
+        wallets = {each.present(now_s) for each in held}
         if sees_all or not looking_for.isdisjoint(wallets):
             return held
     # Also for a visitor: he is asked to sign in before he learns what there is.
@@ -129,9 +156,9 @@ def _held(caller: Caller, seats: Sequence[Seat], organization: str) -> list[Seat
 
 
 def _records(
-    session: Session, held: Sequence[Seat], last_block: int
+    session: Session, held: Sequence[Membership], last_block: int
 ) -> tuple[list[Record], Mapping[tuple[str, int], Mapping[str, int]]]:
-    """The records of agreements and of the runs of these seats or paid by their wallets."""
+    """The records of agreements and of the runs of these memberships or paid by their wallets."""
     agreements = [each.agreement_id for each in held]
     wallets = {wallet for each in held for wallet in each.wallets}
     runs = set(

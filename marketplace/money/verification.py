@@ -24,7 +24,7 @@ from marketplace.chain import details
 from marketplace.chain.records import Record, record_of
 from marketplace.errors import InvalidInput
 from marketplace.money.envelope import Envelope
-from marketplace.money.holders import holder_of, seats_held, seats_of
+from marketplace.money.holders import holder_of, memberships_held, memberships_of
 from marketplace.money.reading import OF_AGREEMENTS, OF_RUNS, read
 from metering.errors import MeteringError
 from metering.statement import Period, Statement, StatementDifference, differences, draw_up
@@ -132,8 +132,8 @@ class _Own:
 async def _own(contracts: Contracts, envelope: Envelope, from_block: int) -> _Own:
     statement = envelope.statement
     records = await _records(contracts, from_block, statement.period.last_block)
-    held = seats_held(
-        seats_of(each for each in records if each.kind in OF_AGREEMENTS),
+    held = memberships_held(
+        memberships_of(each for each in records if each.kind in OF_AGREEMENTS),
         statement.organization,
         envelope.wallet,
     )

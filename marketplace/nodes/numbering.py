@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.chain import outbox
 from marketplace.errors import Conflict
-from marketplace.storage.models import Enrollment, Event
+from marketplace.storage.models import Enrollment, Event, Operation, Rejection
 
 
 def state(row: Enrollment) -> str:
@@ -21,6 +21,15 @@ def state(row: Enrollment) -> str:
     if row.operation is not None:
         return "enrolled" if row.operation.state == outbox.CONFIRMED else row.operation.state
     return "awaiting-owner" if row.key_signature else "awaiting-key"
+
+
+def unsettled() -> sa.ColumnElement[bool]:
+    """The condition under which an enrollment is neither enrolled nor rejected."""
+    confirmed = sa.select(Operation.id).where(Operation.state == outbox.CONFIRMED)
+    return sa.and_(
+        Enrollment.id.not_in(sa.select(Rejection.enrollment_id)),
+        sa.or_(Enrollment.operation_id.is_(None), Enrollment.operation_id.not_in(confirmed)),
+    )
 
 
 def is_stale(session: Session, row: Enrollment, nonce: int, now_s: int) -> bool:

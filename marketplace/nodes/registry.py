@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -36,8 +36,22 @@ class Registered:
 
 def registrations(session: Session, agreement_id: str) -> list[Registered]:
     """Every registration ever made under an agreement, in order of their numbers."""
+    return registrations_of(session, [agreement_id]).get(agreement_id, [])
+
+
+def registrations_of(
+    session: Session, agreement_ids: Collection[str]
+) -> dict[str, list[Registered]]:
+    """`registrations` of several agreements; those without any are left out."""
+    told: dict[str, list[Event]] = {}
+    for event in _events(session, agreement_ids):
+        told.setdefault(event.agreement_id or "", []).append(event)
+    return {agreement_id: _replay(agreement_id, events) for agreement_id, events in told.items()}
+
+
+def _replay(agreement_id: str, events: Sequence[Event]) -> list[Registered]:
     found: dict[int, Registered] = {}
-    for event in _events(session, agreement_id):
+    for event in events:
         if event.kind == "PartyOut":
             for number, each in found.items():
                 if each.party == event.data["party"] and each.until is None:
@@ -68,10 +82,10 @@ def present(session: Session, agreement_id: str) -> dict[str, Registered]:
     }
 
 
-def _events(session: Session, agreement_id: str) -> Sequence[Event]:
+def _events(session: Session, agreement_ids: Collection[str]) -> Sequence[Event]:
     # The contract emits the retirement of a replaced node before the enrollment that replaces it.
     query = sa.select(Event).where(
-        Event.agreement_id == agreement_id,
+        Event.agreement_id.in_(agreement_ids),
         Event.kind.in_(("NodeEnrolled", "NodeRetired", "PartyOut")),
     )
     return session.scalars(query.order_by(Event.block, Event.log_index)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
 from marketplace.nodes.credentials import must_be_enrolled
-from marketplace.nodes.registry import registrations
+from marketplace.nodes.registry import registrations_of
 from marketplace.storage.models import Agreement, Enrollment, NodeStatus
 
 # After three heartbeats of a minute's rhythm have failed to come.
@@ -71,10 +72,11 @@ def list_nodes(
     if agreement_id is not None:
         query = query.where(Agreement.id == agreement_id)
     own = caller.wallets if caller.wallet is not None else frozenset[str]()
+    query = query.options(sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
+    agreements = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
     nodes = [
         node if caller.is_admin or node["wallet"] in own else _for_others(node)
-        for agreement in session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id))
-        for node in nodes_of(session, agreement, now_s)
+        for node in _nodes_of(session, agreements, now_s)
     ]
     return sorted(nodes, key=lambda node: (node["retired"], node["spiffe_id"]))
 
@@ -87,8 +89,14 @@ def _for_others(node: dict[str, Any]) -> dict[str, Any]:
 
 def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[str, Any]]:
     """Every registration under an agreement, with what the node said last."""
-    found = registrations(session, agreement.id)
-    names = {each.spiffe_id for each in found}
+    return _nodes_of(session, [agreement], now_s)
+
+
+def _nodes_of(
+    session: Session, agreements: Sequence[Agreement], now_s: int
+) -> list[dict[str, Any]]:
+    by_agreement = registrations_of(session, [each.id for each in agreements])
+    names = {each.spiffe_id for found in by_agreement.values() for each in found}
     said = {
         row.spiffe_id: row
         for row in session.scalars(sa.select(NodeStatus).where(NodeStatus.spiffe_id.in_(names)))
@@ -108,7 +116,8 @@ def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[st
             "transaction": each.transaction,
             **_heard(None if each.until is not None else said.get(each.spiffe_id), now_s),
         }
-        for each in found
+        for agreement in agreements
+        for each in by_agreement.get(agreement.id, ())
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,9 +15,9 @@ from marketplace.chain.outbox import events_of
 from marketplace.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongSignature
 from marketplace.nodes.credentials import must_be_enrolled
 from marketplace.nodes.registry import present
-from marketplace.storage.models import Enrollment, Round, UsageReport
+from marketplace.storage.models import Enrollment, Round, UsageReport, UsageTotal
 from metering.errors import MeteringError
-from metering.usage import Usage, parse
+from metering.usage import Usage, UsageSum, parse, total, total_of
 
 _LOG = logging.getLogger(__name__)
 _LARGEST = 2**63 - 1  # what a column holds
@@ -52,7 +52,8 @@ def record(session: Session, enrollment_id: str, text: str, signature: bytes, no
     _must_be_sealed(session, usage, enrollment.agreement_id)
     known = session.get(UsageReport, (usage.run, usage.round, usage.node))
     if known is None:
-        session.add(_row(usage, enrolled.key, signature, now_s))
+        session.add(row_of(usage, enrolled.key, signature, now_s))
+        add(session, usage.run, usage.node, total([usage]))
     elif usage_of(known) != usage:
         _LOG.warning(
             "%s has reported its usage in round %d of run %s before, in other numbers: refused",
@@ -83,7 +84,29 @@ def usage_of(row: UsageReport) -> Usage:
     )
 
 
-def _row(usage: Usage, key: str, signature: bytes, now_s: int) -> UsageReport:
+def add(session: Session, run_id: str, node: str, more: UsageSum) -> None:
+    """Adds reports, just written, to what the node's reports on the run come to."""
+    known = session.get(UsageTotal, (run_id, node))
+    if known is None:
+        session.add(UsageTotal(run_id=run_id, spiffe_id=node, **asdict(more)))
+        return
+    for name, value in asdict(total_of((_sum(known), more))).items():
+        setattr(known, name, value)
+
+
+def sums_of(session: Session, run_id: str) -> dict[str, UsageSum]:
+    """What nodes reported on a run in all, by SPIFFE ID."""
+    query = sa.select(UsageTotal).where(UsageTotal.run_id == run_id)
+    rows = session.scalars(query.order_by(UsageTotal.spiffe_id))
+    return {row.spiffe_id: _sum(row) for row in rows}
+
+
+def _sum(row: UsageTotal) -> UsageSum:
+    return UsageSum(**{each.name: getattr(row, each.name) for each in fields(UsageSum)})
+
+
+def row_of(usage: Usage, key: str, signature: bytes, now_s: int) -> UsageReport:
+    """A report as it is kept."""
     counts = asdict(usage)
     return UsageReport(
         run_id=counts.pop("run"),

@@ -7,13 +7,12 @@ nodes of one organization trained: there its signature decides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from contracts.parties import parties_in
 from marketplace.nodes.registry import Registered
-from marketplace.runs.readmodel import RunHistory
 from marketplace.storage.models import Round
 
 # docs/protocol.md, Signed messages
@@ -38,15 +37,16 @@ class Attended(StrEnum):
     LEFT_OUT = "left out"  # its organization was suspected, suspended or in quarantine
 
 
-def attendance(run: RunHistory, nodes: Sequence[Registered], row: Round) -> list[dict[str, Any]]:
+def attendance(
+    opened: Mapping[str, Any], nodes: Sequence[Registered], row: Round
+) -> list[dict[str, Any]]:
     """Every node that was enrolled when the round opened, by SPIFFE ID.
 
     Args:
-        run: the run.
+        opened: what `RoundOpened` said of the round.
         nodes: all registrations under its agreement.
         row: the sealed round.
     """
-    opened = next(e.data for e in run.openings if e.data["round"] == row.number)
     counted = parties_in(int(opened["active"]))
     enrolled = [each for each in nodes if each.belongs_to(opened["snapshot_version"])]
     rejected = {number: REASONS.get(code, f"code {code}") for number, code in row.rejects}

@@ -12,7 +12,8 @@ from marketplace.access import Caller
 from marketplace.errors import InvalidInput
 from marketplace.runs import views
 from marketplace.runs.notes import notes_of
-from marketplace.runs.readmodel import RunHistory, run_seen
+from marketplace.runs.readmodel import RunFigures, run_seen
+from marketplace.runs.rounds import losses
 
 MOST = 8
 _HIGHER_IS_BETTER = 2  # Terms.stopping
@@ -23,8 +24,9 @@ def compare(session: Session, caller: Caller, run_ids: Sequence[str]) -> dict[st
     """Two to eight runs.
 
     Returns:
-        `runs` with their losses by round; `differences`, rows of a name and one value a run;
-        `best`, the id of the best run, or None where runs do not watch the same quantity.
+        `runs` with their losses, chosen evenly where there are many; `differences`, rows of a name
+        and one value a run; `best`, the id of the best run, or None where runs do not watch the
+        same quantity.
 
     Raises:
         InvalidInput: fewer than two, or more than eight.
@@ -34,13 +36,14 @@ def compare(session: Session, caller: Caller, run_ids: Sequence[str]) -> dict[st
     if not 2 <= len(ids) <= MOST:
         raise InvalidInput(f"{len(ids)} runs cannot be compared", hint=f"choose two to {MOST} runs")
     runs = [run_seen(session, caller, each) for each in ids]
-    notes = notes_of(session, ids)
+    notes, curves = notes_of(session, ids), losses(session, runs)
     return {
         "runs": [
             {
                 **views.summary(run),
                 "note": notes[run.run_id],
-                "losses_e9": [row.loss_after_e9 for row in run.rounds],
+                "losses_e9": [loss for _, loss in curves[run.run_id]],
+                "loss_rounds": [number for number, _ in curves[run.run_id]],
             }
             for run in runs
         ],
@@ -52,7 +55,7 @@ def compare(session: Session, caller: Caller, run_ids: Sequence[str]) -> dict[st
     }
 
 
-def best(runs: Sequence[RunHistory]) -> str | None:
+def best(runs: Sequence[RunFigures]) -> str | None:
     """The run with the best value of what all of them watch."""
     rules = {run.terms.stopping for run in runs}
     if len(rules) != 1:
@@ -64,13 +67,13 @@ def best(runs: Sequence[RunHistory]) -> str | None:
     return max(valued)[1] if rule == _HIGHER_IS_BETTER else min(valued)[1]
 
 
-def _value(run: RunHistory) -> int | None:
+def _value(run: RunFigures) -> int | None:
     if run.terms.stopping not in _METRIC:
         return run.best_loss_e9
-    metrics = [row.metric_e9 for row in run.rounds[1:]]
-    if not metrics:
+    if run.sealed is None:
         return None
-    return max(metrics) if run.terms.stopping == _HIGHER_IS_BETTER else min(metrics)
+    higher = run.terms.stopping == _HIGHER_IS_BETTER
+    return run.sealed.highest_metric if higher else run.sealed.lowest_metric
 
 
 def _differing(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

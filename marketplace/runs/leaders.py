@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.messages import leader_rank
 from contracts.parties import parties_in
-from marketplace.nodes.registry import Registered, registrations
-from marketplace.runs.readmodel import RunHistory
+from marketplace.nodes.registry import Registered
+from marketplace.runs.readmodel import RunFigures
 from marketplace.storage.models import Enrollment
 
 
-def leaders(session: Session, run: RunHistory) -> dict[int, tuple[str, ...]]:
-    """For each sealed round and the open one, the SPIFFE IDs that lead terms 0, 1, 2, ….
+class Leaders:
+    """Ranks the nodes of a run's agreement, round by round.
 
     The order is that of `node_agent.engine.leader`: organizations by the hash of run, round, last
     merged root and name; every organization's first node comes before anybody's second.
     """
-    members = registrations(session, run.agreement.id)
-    idle = _may_not_lead(session, run.agreement.id)
-    names = {party.number: party.organization for party in run.agreement.parties}
-    able = [each for each in members if each.key not in idle]
-    opened = {event.data["round"]: event.data for event in run.of_kind("RoundOpened")}
-    found: dict[int, tuple[str, ...]] = {}
-    merged_root = run.initial_root
-    for number in range(len(run.rounds) + (run.ending is None)):
-        counted = parties_in(int(opened[number]["active"]))
-        version = opened[number]["snapshot_version"]
-        seats = [each for each in able if each.belongs_to(version) and each.party in counted]
-        found[number] = _ranking(run.run_id, number, merged_root, seats, names)
-        if number < len(run.rounds):
-            merged_root = run.rounds[number].merged_root
-    return found
+
+    def __init__(self, session: Session, run: RunFigures, members: Sequence[Registered]) -> None:
+        idle = _may_not_lead(session, run.agreement.id)
+        self._run_id = run.run_id
+        self._names = {party.number: party.organization for party in run.agreement.parties}
+        self._able = [each for each in members if each.key not in idle]
+
+    def of(self, number: int, opened: Mapping[str, Any], root_before: str) -> tuple[str, ...]:
+        """The SPIFFE IDs that lead terms 0, 1, 2, … of a round.
+
+        Args:
+            number: of the round.
+            opened: what `RoundOpened` said.
+            root_before: 0x-hex root of the model that the round began with.
+        """
+        counted, version = parties_in(int(opened["active"])), opened["snapshot_version"]
+        seats = [each for each in self._able if each.belongs_to(version) and each.party in counted]
+        return _ranking(self._run_id, number, root_before, seats, self._names)
 
 
 def _ranking(

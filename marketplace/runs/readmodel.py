@@ -1,8 +1,12 @@
-"""A run as the index tells it: its rounds, its losses, its money."""
+"""A run as the index tells it: added up by the database, from its rounds and its accounts.
+
+A run may have thousands of rounds, and most of those who look want their sums: so what is read here
+is one line a run, however long it is. Amounts are balances of the books (`chain.books`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,24 +17,57 @@ from contracts.messages import Terms, from_json
 from contracts.training import Ending
 from marketplace.access import Caller, visible
 from marketplace.agreements.terms import BUDGET_RULES, METERING, NO_HASH
+from marketplace.chain.books import balances_of
 from marketplace.chain.outbox import events_of
 from marketplace.errors import NotFound
-from marketplace.storage.models import Agreement, Credit, Event, Round
+from marketplace.storage.models import Agreement, Event, Round
+from marketplace.storage.pieces import ALL, By, Piece, cut
+from metering.ledger import Account, Kind, credited_wei
 from metering.vesting import initial_loss_e9, vested_per_round_wei, vested_wei
+
+_OF_RUN = (Kind.SPONSOR, Kind.ESCROW, Kind.REMAINDER, Kind.REFUNDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a run's sealed rounds come to. Losses and metrics in 1e-9."""
+
+    rounds: int
+    paid_rounds: int
+    """Those whose row was not void; none under local metering, where rows come later."""
+    first_loss: int
+    """Of round 0."""
+    lowest_paid_loss: int | None
+    lowest_metric: int | None
+    """Of the rounds after round 0; so is the highest."""
+    highest_metric: int | None
+    last_loss: int
+    last_metric: int
+    last_root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What was settled under local metering: gains in 1e-9, round 0's being the median loss."""
+
+    rounds: int
+    first: int
+    best: int
 
 
 @dataclass(frozen=True)
-class RunHistory:
-    """Everything that happened in a run, in the order of the chain."""
+class RunFigures:
+    """A run in figures."""
 
     run_id: str
     created: Event
     agreement: Agreement
-    rounds: Sequence[Round]
-    credits: Sequence[Credit]
-    events: Sequence[Event]
-    initial_root: str
-    """0x-hex root of the model it started from: the terms', or that of the run it continues."""
+    sealed: Sealed | None
+    gains: Gains | None
+    ending: Ending | None
+    """Why it is over; None while it is open."""
+    funded_wei: int
+    credited_wei: int
 
     @cached_property
     def terms(self) -> Terms:
@@ -40,36 +77,28 @@ class RunHistory:
     @property
     def is_local(self) -> bool:
         """Whether each organization measures for itself, and rounds are settled later."""
-        return self.terms.metering == METERING["local"]
+        return _is_local(self.created)
 
     @property
     def name(self) -> str:
         return str(self.created.data["name"])
 
-    @cached_property
-    def ending(self) -> Ending | None:
-        """Why it is over; None while it is open."""
-        found = next(iter(self.of_kind("Finished")), None)
-        return None if found is None else Ending(found.data["ending"])
+    @property
+    def rounds(self) -> int:
+        """How many are sealed, round 0 included."""
+        return 0 if self.sealed is None else self.sealed.rounds
 
     @property
     def open_round(self) -> int | None:
-        return len(self.rounds) if self.ending is None else None
+        return self.rounds if self.ending is None else None
 
     @property
     def initial_loss_e9(self) -> int | None:
         """L0; None before round 0 is sealed, under local metering before it is settled."""
+        ceiling = self.terms.loss_ceiling
         if self.is_local:
-            return next(
-                (
-                    initial_loss_e9(int(each.data["gain"]), self.terms.loss_ceiling)
-                    for each in self.of_kind("Settled")
-                ),
-                None,
-            )
-        if not self.rounds:
-            return None
-        return initial_loss_e9(self.rounds[0].loss_after_e9, self.terms.loss_ceiling)
+            return None if self.gains is None else initial_loss_e9(self.gains.first, ceiling)
+        return None if self.sealed is None else initial_loss_e9(self.sealed.first_loss, ceiling)
 
     @property
     def best_loss_e9(self) -> int | None:
@@ -77,9 +106,10 @@ class RunHistory:
         first = self.initial_loss_e9
         if first is None:
             return None
-        if self.is_local:
-            return first - min(first, int(self.of_kind("Settled")[-1].data["best"]))
-        return min([first, *(each.loss_after_e9 for each in self.rounds[1:] if each.shares)])
+        if self.gains is not None:
+            return first - min(first, self.gains.best)
+        lowest = None if self.sealed is None else self.sealed.lowest_paid_loss
+        return first if lowest is None else min(first, lowest)
 
     @property
     def gain_ppm(self) -> int:
@@ -91,93 +121,148 @@ class RunHistory:
         return 1_000_000 if span <= 0 else min(1_000_000, (first - best) * 1_000_000 // span)
 
     @property
-    def funded_wei(self) -> int:
-        return sum(int(event.data["amount"]) for event in self.of_kind("Funded"))
-
-    @property
     def vested_wei(self) -> int:
         """By the contract's rule, from what is funded now and the lowest loss up to now."""
         first, best = self.initial_loss_e9, self.best_loss_e9
         if first is None or best is None or first <= self.terms.target_loss:
             return 0
         if self.terms.budget_rule == BUDGET_RULES["per-round"]:
-            if self.is_local:
-                paid = len(self.of_kind("Settled")) - 1  # round 0 is settled, and unpaid
-            else:
-                paid = sum(1 for each in self.rounds[1:] if each.shares)
+            # Round 0 is settled, too, and unpaid.
+            sealed = self.sealed.paid_rounds if self.sealed else 0
+            paid = self.gains.rounds - 1 if self.gains else sealed
             return vested_per_round_wei(self.funded_wei, paid, self.terms.max_rounds)
         return vested_wei(self.funded_wei, first - best, first - self.terms.target_loss)
 
-    @property
-    def credited_wei(self) -> int:
-        return sum(each.amount_wei for each in self.credits)
 
-    def credited_to_wei(self, party: int) -> int:
-        return sum(each.amount_wei for each in self.credits if each.party == party)
-
-    def claimed_by_wei(self, party: int) -> int:
-        paid = (each for each in self.of_kind("Claimed") if each.data["party"] == party)
-        return sum(int(event.data["amount"]) for event in paid)
-
-    @property
-    def openings(self) -> list[Event]:
-        """Latest first: a round that stalled is opened more than once, and the last one counts."""
-        return self.of_kind("RoundOpened")[::-1]
-
-    def of_kind(self, kind: str) -> list[Event]:
-        return [event for event in self.events if event.kind == kind]
-
-
-def run_seen(session: Session, caller: Caller, run_id: str) -> RunHistory:
+def run_seen(session: Session, caller: Caller, run_id: str) -> RunFigures:
     """A run that the caller may see.
 
     Raises:
         NotFound: there is none, or it is none of his business.
     """
-    created = session.scalar(
-        sa.select(Event).where(
-            Event.kind == "RunCreated", Event.run_id == run_id, visible(caller, Event.agreement_id)
-        )
-    )
-    agreement = session.get(Agreement, created.agreement_id) if created is not None else None
-    if created is None or agreement is None:
+    found = _read(session, _query(caller).where(Event.run_id == run_id))
+    if not found:
         raise NotFound(f"you take part in no run {run_id}")
-    return _history(session, created, agreement)
+    return found[0]
 
 
-def runs_seen(session: Session, caller: Caller) -> list[RunHistory]:
-    """The runs that the caller may see, newest first."""
-    query = (
-        sa.select(Event, Agreement)
-        .join(Agreement, Agreement.id == Event.agreement_id)
-        .where(Event.kind == "RunCreated", visible(caller, Event.agreement_id))
-        .order_by(Event.block.desc(), Event.log_index.desc())
-    )
-    return [_history(session, created, agreement) for created, agreement in session.execute(query)]
+def runs_seen(
+    session: Session, caller: Caller, piece: Piece = ALL, agreement_id: str | None = None
+) -> list[RunFigures]:
+    """The runs that the caller may see, newest first.
+
+    Raises:
+        InvalidInput: the piece's place is none.
+    """
+    query = _query(caller)
+    if agreement_id is not None:
+        query = query.where(Event.agreement_id == agreement_id)
+    order = By(Event.block, falling=True), By(Event.log_index, falling=True)
+    return _read(session, cut(query, piece, *order))
 
 
-def _history(session: Session, created: Event, agreement: Agreement) -> RunHistory:
-    run_id = created.run_id or ""
-    rounds = sa.select(Round).where(Round.run_id == run_id).order_by(Round.number)
-    credits = sa.select(Credit).where(Credit.run_id == run_id).order_by(Credit.round, Credit.party)
-    kinds = ("Finished", "Funded", "Claimed", "Refunded", "RoundOpened", "Settled")
-    events = [event for kind in kinds for event in events_of(session, kind, run_id=run_id)]
-    return RunHistory(
-        run_id=run_id,
-        created=created,
-        agreement=agreement,
-        rounds=session.scalars(rounds).all(),
-        credits=session.scalars(credits).all(),
-        events=events,
-        initial_root=_initial_root(session, created, agreement),
-    )
-
-
-def _initial_root(session: Session, created: Event, agreement: Agreement) -> str:
+def initial_root(session: Session, run: RunFigures) -> str:
+    """0x-hex root of the model it started from: the terms', or that of the run it continues."""
+    created = run.created
     while (continued := created.data["continues"]) != NO_HASH:
         last = sa.select(Round).where(Round.run_id == continued).order_by(Round.number.desc())
         if (row := session.scalars(last.limit(1)).first()) is not None:
             return row.merged_root
         # One that ended before round 0 was sealed leaves the model that it began with.
         (created,) = events_of(session, "RunCreated", run_id=continued)
-    return str(agreement.message["terms"]["initial_root"])
+    return str(run.agreement.message["terms"]["initial_root"])
+
+
+def _query(caller: Caller) -> sa.Select[Event, Agreement]:
+    return (
+        sa.select(Event, Agreement)
+        .join(Agreement, Agreement.id == Event.agreement_id)
+        .where(Event.kind == "RunCreated", visible(caller, Event.agreement_id))
+        .options(sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
+    )
+
+
+def _read(session: Session, query: sa.Select[Event, Agreement]) -> list[RunFigures]:
+    rows = session.execute(query).all()
+    ids = [created.run_id or "" for created, _ in rows]
+    sealed, endings = _sealed(session, ids), _endings(session, ids)
+    accounts = balances_of(session, [Account(kind, run) for run in ids for kind in _OF_RUN])
+
+    def balance(account: Account) -> int:
+        return accounts.get(account, 0)
+
+    return [
+        RunFigures(
+            run_id=run_id,
+            created=created,
+            agreement=agreement,
+            sealed=sealed.get(run_id),
+            gains=_gains(session, run_id) if _is_local(created) else None,
+            ending=endings.get(run_id),
+            funded_wei=-balance(Account(Kind.SPONSOR, run_id)),
+            credited_wei=credited_wei(run_id, balance),
+        )
+        for run_id, (created, agreement) in zip(ids, rows, strict=True)
+    ]
+
+
+def _is_local(created: Event) -> bool:
+    return bool(created.data["terms"]["metering"] == METERING["local"])
+
+
+def _sealed(session: Session, run_ids: Collection[str]) -> Mapping[str, Sealed]:
+    later, paid = Round.number > 0, sa.and_(Round.number > 0, Round.paid != 0)
+    sums = (
+        sa.select(
+            Round.run_id,
+            sa.func.count().label("rounds"),
+            sa.func.max(Round.number).label("last"),
+            sa.func.count(sa.case((paid, 1))).label("paid_rounds"),
+            sa.func.min(sa.case((Round.number == 0, Round.loss_after_e9))).label("first_loss"),
+            sa.func.min(sa.case((paid, Round.loss_after_e9))).label("lowest_paid_loss"),
+            sa.func.min(sa.case((later, Round.metric_e9))).label("lowest_metric"),
+            sa.func.max(sa.case((later, Round.metric_e9))).label("highest_metric"),
+        )
+        .where(Round.run_id.in_(run_ids))
+        .group_by(Round.run_id)
+        .subquery()
+    )
+    query = sa.select(sums, Round.loss_after_e9, Round.metric_e9, Round.merged_root).join(
+        Round, sa.and_(Round.run_id == sums.c.run_id, Round.number == sums.c.last)
+    )
+    return {
+        row.run_id: Sealed(
+            rounds=row.rounds,
+            paid_rounds=row.paid_rounds,
+            first_loss=row.first_loss,
+            lowest_paid_loss=row.lowest_paid_loss,
+            lowest_metric=row.lowest_metric,
+            highest_metric=row.highest_metric,
+            last_loss=row.loss_after_e9,
+            last_metric=row.metric_e9,
+            last_root=row.merged_root,
+        )
+        for row in session.execute(query)
+    }
+
+
+def _endings(session: Session, run_ids: Collection[str]) -> Mapping[str, Ending]:
+    query = sa.select(Event.run_id, Event.data).where(
+        Event.kind == "Finished", Event.run_id.in_(run_ids)
+    )
+    return {run_id: Ending(data["ending"]) for run_id, data in session.execute(query) if run_id}
+
+
+def _gains(session: Session, run_id: str) -> Gains | None:
+    settled = Event.kind == "Settled", Event.run_id == run_id
+    count = session.scalar(sa.select(sa.func.count()).where(*settled)) or 0
+    if not count:
+        return None
+    ends: Sequence[Event] = [
+        session.scalars(sa.select(Event).where(*settled).order_by(*order).limit(1)).one()
+        for order in (
+            (Event.block, Event.log_index),
+            (Event.block.desc(), Event.log_index.desc()),
+        )
+    ]
+    return Gains(count, int(ends[0].data["gain"]), int(ends[1].data["best"]))

@@ -10,39 +10,38 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
-from marketplace.nodes.usage import usage_of
-from marketplace.runs.readmodel import run_seen
+from marketplace.nodes.usage import sums_of, usage_of
+from marketplace.runs.readmodel import RunFigures, run_seen
 from marketplace.storage.models import UsageReport
-from metering.usage import Usage, UsageSum, by_organization, total
+from metering.usage import UsageSum, organization_of, total_of
 
 NOTE = "Each node's own word, signed with its key. Shown, never paid by."
 
 
 def show_usage(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
     """Sums by organization and by node, and of all. Raises NotFound."""
-    run = run_seen(session, caller, run_id)
-    reports = [usage_of(row) for row in _rows(session, UsageReport.run_id == run_id)]
-    sums = by_organization(reports)
-    nodes: dict[str, list[Usage]] = {}
-    for report in reports:
-        nodes.setdefault(report.node, []).append(report)
+    return usage(session, run_seen(session, caller, run_id))
+
+
+def usage(session: Session, run: RunFigures) -> dict[str, Any]:
+    """`show_usage`, of a run at hand."""
+    sums = sums_of(session, run.run_id)
+    by_organization: dict[str, dict[str, UsageSum]] = {}
+    for node, own in sums.items():
+        by_organization.setdefault(organization_of(node), {})[node] = own
     return {
-        "run": run_id,
+        "run": run.run_id,
         "note": NOTE,
-        "total": _shown(total(reports)),
+        "total": _shown(total_of(sums.values())),
         "organizations": [
             {
                 "party": party.number,
                 "organization": party.organization,
-                **_shown(sums[party.organization]),
-                "nodes": [
-                    {"spiffe_id": node, **_shown(total(own))}
-                    for node, own in sorted(nodes.items())
-                    if own[0].organization == party.organization
-                ],
+                **_shown(total_of(nodes.values())),
+                "nodes": [{"spiffe_id": node, **_shown(own)} for node, own in nodes.items()],
             }
             for party in run.agreement.parties
-            if party.organization in sums
+            if (nodes := by_organization.get(party.organization))
         ],
     }
 

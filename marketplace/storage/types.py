@@ -53,3 +53,9 @@ class SignedWei(sa.types.TypeDecorator[int]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
         return None if value is None else int(value)
+
+
+class Total(Wei):
+    """A sum of numbers of 64 bits, which may need more of them."""
+
+    cache_ok = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,9 +15,11 @@ from marketplace.app import Market
 from marketplace.errors import InvalidInput, MarketError
 from marketplace.governance.actions import effect_of
 from marketplace.governance.history import history
-from marketplace.governance.motions import Wish
+from marketplace.governance.wishes import Wish
 from marketplace.nodes import status
+from marketplace.nodes.numbering import unsettled
 from marketplace.runs import views
+from marketplace.storage.pieces import ALL, Piece
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from marketplace.web.forms import first, form_of, go
@@ -39,10 +42,10 @@ async def agreement(
     request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
-    told = await market.database.read(history, caller, agreement_id, market.clock())
+    told = await market.database.read(history, caller, agreement_id, market.clock(), Piece(1))
     nodes = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
     return page(
-        request, "agreement.html", caller, tab="overview", latest=told[:1], nodes=nodes, **shown
+        request, "agreement.html", caller, tab="overview", latest=told, nodes=nodes, **shown
     )
 
 
@@ -126,8 +129,8 @@ async def amendment(
 @router.get("/nodes")
 async def nodes(request: Request, caller: CallerOf, market: MarketOf) -> Response:
     shown = await market.database.read(status.list_nodes, caller, None, market.clock())
-    waiting = await market.database.read(market.enrollments.list, caller, None)
-    return page(request, "nodes.html", caller, nodes=shown, waiting=_waiting(waiting))
+    waiting = await market.database.read(market.enrollments.list, caller, None, ALL, unsettled())
+    return page(request, "nodes.html", caller, nodes=shown, waiting=waiting)
 
 
 @router.post("/enrollments/{enrollment_id}/reject")
@@ -203,7 +206,9 @@ async def _nodes(
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
     found = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
-    waiting = await market.database.read(market.enrollments.list, caller, agreement_id)
+    waiting = await market.database.read(
+        market.enrollments.list, caller, agreement_id, ALL, unsettled()
+    )
     present = {each["party"] for each in found if not each["retired"]}
     parties = shown["agreement"]["parties"]
     speaks_for = parties if caller.is_admin else [shown["mine"]] if shown["mine"] else []
@@ -213,7 +218,7 @@ async def _nodes(
         caller,
         tab="nodes",
         nodes=found,
-        waiting=_waiting(waiting),
+        waiting=waiting,
         missing=[p for p in parties if p["party"] not in present and not p["out"]],
         speaks_for=[each for each in speaks_for if not each["out"]],
         made=made,
@@ -231,29 +236,26 @@ async def _decisions(
     error: MarketError | None = None,
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
-    runs = await market.database.read(views.list_runs, caller)
+    runs = await market.database.read(views.list_runs, caller, ALL, agreement_id)
     drafts = (
         await market.database.read(market.negotiations.list, caller, agreement_id)
         if caller.wallet
         else []
     )
-    key = bytes.fromhex(agreement_id[2:])
-    replaced = []
-    for party in shown["agreement"]["parties"]:
-        if shown["agreement"]["state"] not in _ON_CHAIN:
-            break
-        wallet, since_s = await market.contracts.consortium.replacement(key, party["party"])
-        if int(wallet, 16):
-            replaced.append({**party, "new_wallet": wallet, "since_s": since_s})
+    on_chain = shown["agreement"]["state"] in _ON_CHAIN
+    motions, replaced = await asyncio.gather(
+        market.motions.list(caller, agreement_id),
+        _replaced(market, agreement_id, shown["agreement"]["parties"] if on_chain else []),
+    )
     return page(
         request,
         "agreement_decisions.html",
         caller,
         tab="decisions",
-        motions=await market.motions.list(caller, agreement_id),
+        motions=motions,
         amendments=await market.database.read(market.amendments.list, caller, agreement_id),
         drafts=[each for each in drafts if each["state"] == "open"],
-        runs=[each for each in runs if each["agreement"] == agreement_id],
+        runs=runs,
         replaced=replaced,
         effects={name: effect_of(name, "the party", "the new wallet") for name in _ASKED},
         wish=wish,
@@ -262,12 +264,24 @@ async def _decisions(
     )
 
 
+async def _replaced(
+    market: Market, agreement_id: str, parties: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The parties whose wallets are about to be replaced, with the new ones and since when."""
+    key, turn = bytes.fromhex(agreement_id[2:]), asyncio.Semaphore(_AT_ONCE)
+
+    async def replacement(party: dict[str, Any]) -> dict[str, Any]:
+        async with turn:
+            found = await market.contracts.consortium.replacement(key, party["party"])
+        return {**party, "new_wallet": found[0], "since_s": found[1]}
+
+    found = await asyncio.gather(*map(replacement, parties))
+    return [each for each in found if int(each["new_wallet"], 16)]
+
+
+_AT_ONCE = 16  # questions to the chain
 _ON_CHAIN = ("active", "suspended", "terminated", "expired")
 _ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon", "leave")
-
-
-def _waiting(enrollments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each for each in enrollments if each["state"] not in ("enrolled", "rejected")]
 
 
 def _address(text: str) -> str:

@@ -48,20 +48,21 @@ class LossChart:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def loss_chart(rounds: Sequence[dict[str, Any]], run: dict[str, Any]) -> LossChart | None:
+def loss_chart(losses: Sequence[tuple[int, int]], run: dict[str, Any]) -> LossChart | None:
     """Lays out the losses of sealed rounds; None before there is one.
 
     Args:
-        rounds: as `views.list_rounds` gives them.
+        losses: (round, loss in 1e-9), the first and the last sealed round among them.
         run: as `views.show_run` gives it.
     """
-    if not rounds:
+    if not losses:
         return None
     target = run["target_loss_e9"] / 1e9
-    values = [each["loss_after_e9"] / 1e9 for each in rounds]
+    values = [loss / 1e9 for _, loss in losses]
+    sealed = losses[-1][0] + 1
     step = _step(max([*values, target]) * 1.05)
     highest = step * math.ceil(max([*values, target]) * 1.05 / step)
-    last_round = max(len(values) - 1, min(run["max_rounds"], 2 * len(values)), 1)
+    last_round = max(sealed - 1, min(run["max_rounds"], 2 * sealed), 1)
     chart_width, chart_height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 
     def x(number: float) -> float:
@@ -72,7 +73,7 @@ def loss_chart(rounds: Sequence[dict[str, Any]], run: dict[str, Any]) -> LossCha
 
     points = tuple(
         Point(x(number), y(value), f"round {number}: loss {value:.5g}")
-        for number, value in enumerate(values)
+        for (number, _), value in zip(losses, values, strict=True)
     )
     line = " ".join(f"{point.x},{point.y}" for point in points)
     floor = HEIGHT - _BOTTOM
@@ -87,7 +88,7 @@ def loss_chart(rounds: Sequence[dict[str, Any]], run: dict[str, Any]) -> LossCha
         ),
         target=Tick(y(target), f"target {target:.4g}"),
         summary=f"Loss by round: {values[0]:.4g} in round 0, {values[-1]:.4g} in round "
-        f"{len(values) - 1}, target {target:.4g}.",
+        f"{sealed - 1}, target {target:.4g}.",
         dots=len(points) <= _MOST_DOTS,
     )
 
@@ -137,14 +138,14 @@ class Overlay:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def overlay(runs: Sequence[tuple[str, Sequence[int]]]) -> Overlay | None:
-    """Lays out losses [1e-9] by round of runs with their names; None while there are none."""
-    highest_e9 = max((loss for _, losses in runs for loss in losses), default=0)
+def overlay(runs: Sequence[tuple[str, Sequence[tuple[int, int]]]]) -> Overlay | None:
+    """Lays out (round, loss in 1e-9) of runs with their names; None while there are none."""
+    highest_e9 = max((loss for _, losses in runs for _, loss in losses), default=0)
     if not highest_e9:
         return None
     step = _step(highest_e9 / 1e9 * 1.05)
     highest = step * math.ceil(highest_e9 / 1e9 * 1.05 / step)
-    last = max(1, *(len(losses) - 1 for _, losses in runs))
+    last = max(1, *(losses[-1][0] for _, losses in runs if losses))
 
     def x(number: float) -> float:
         return float(round(_LEFT + (WIDTH - _LEFT - _RIGHT) * number / last, 1))
@@ -153,7 +154,7 @@ def overlay(runs: Sequence[tuple[str, Sequence[int]]]) -> Overlay | None:
         return float(round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - value / highest), 1))
 
     curves = tuple(
-        Curve(name, " ".join(f"{x(n)},{y(loss / 1e9)}" for n, loss in enumerate(losses)), number)
+        Curve(name, " ".join(f"{x(n)},{y(loss / 1e9)}" for n, loss in losses), number)
         for number, (name, losses) in enumerate(runs)
     )
     rounds = tuple(Tick(x(n), str(n)) for n in range(0, last + 1, max(1, math.ceil(last / 8))))

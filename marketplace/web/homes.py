@@ -58,7 +58,11 @@ async def comparison(
     run: Annotated[list[Hash] | None, Query()] = None,
 ) -> Response:
     shown = await market.database.read(compare, caller, run or [])
-    chart = charts.overlay([(each["name"], each["losses_e9"]) for each in shown["runs"]])
+    curves = [
+        (each["name"], list(zip(each["loss_rounds"], each["losses_e9"], strict=True)))
+        for each in shown["runs"]
+    ]
+    chart = charts.overlay(curves)
     return page(request, "comparison.html", caller, chart=chart, **shown)
 
 

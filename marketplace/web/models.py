@@ -200,7 +200,8 @@ class Run(Shown):
 
 
 class ComparedRun(Run):
-    losses_e9: list[int] = Field(description="by round, from round 0 on")
+    losses_e9: list[int] = Field(description="at most 200, the first and the last among them")
+    loss_rounds: list[int] = Field(description="the rounds that these losses are of")
 
 
 class Comparison(Shown):
@@ -245,6 +246,15 @@ class EarnedInRound(Shown):
     amount_wei: str
 
 
+class Credit(EarnedInRound):
+    """What a round credited to one organization."""
+
+    party: int
+    organization: str
+    transaction: str
+    block: int
+
+
 class Earner(Shown):
     party: int
     organization: str
@@ -255,7 +265,7 @@ class Earner(Shown):
     equal_wei: str = Field(description="had each round been split equally")
     size_wei: str | None = Field(description="had it been split by samples, if all say theirs")
     samples: int | None
-    rounds: list[EarnedInRound]
+    rounds: list[EarnedInRound] = Field(description="of the last rounds; all: …/credits")
 
 
 class Earnings(Shown):

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from marketplace.money.archive import Issued
 from marketplace.money.choices import periods
 from marketplace.money.periods import parse_span
-from marketplace.money.statements import Issued
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Label
 from marketplace.web.routes.money import show_statement

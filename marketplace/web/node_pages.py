@@ -14,6 +14,8 @@ from marketplace.errors import InvalidInput, MarketError
 from marketplace.homes import operator
 from marketplace.identity.secrets import enrollment_token
 from marketplace.nodes import tokens
+from marketplace.nodes.numbering import unsettled
+from marketplace.storage.pieces import ALL
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.forms import first, form_of
 from marketplace.web.templates import page
@@ -92,18 +94,14 @@ def label(text: str) -> str:
 async def _mine(request: Request, caller: Caller, market: Market, **more: Any) -> Response:
     now_s = market.clock()
     shown = await market.database.read(operator.show, caller, now_s)
-    waiting = await market.database.read(market.enrollments.list, caller, None)
+    waiting = await market.database.read(market.enrollments.list, caller, None, ALL, unsettled())
     mine = {caller.signed_in} | caller.operates_for
     return page(
         request,
         "home_operator.html",
         caller,
         now_s=now_s,
-        waiting=[
-            each
-            for each in waiting
-            if each["wallet"] in mine and each["state"] not in ("enrolled", "rejected")
-        ],
+        waiting=[each for each in waiting if each["wallet"] in mine],
         **shown,
         **more,
     )

@@ -14,7 +14,9 @@ from marketplace.access import Caller
 from marketplace.errors import MarketError, NotAllowed
 from marketplace.identity import sign_in
 from marketplace.nodes import status
-from marketplace.runs import usage, views
+from marketplace.nodes.registry import registrations
+from marketplace.runs import earnings, rounds, usage, views
+from marketplace.runs.readmodel import run_seen
 from marketplace.web import charts
 from marketplace.web.callers import COOKIE, CallerOf, MarketOf
 from marketplace.web.fields import Hash
@@ -42,18 +44,21 @@ async def run(request: Request, run_id: Hash, caller: CallerOf, market: MarketOf
 
 
 def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str, Any]:
-    run = views.show_run(session, caller, run_id)
-    rounds = views.list_rounds(session, caller, run_id)
-    nodes = status.list_nodes(session, caller, run["agreement"], now_s)
+    run = run_seen(session, caller, run_id)
+    registered = registrations(session, run.agreement.id)
+    nodes = status.list_nodes(session, caller, run.agreement.id, now_s)
+    present = [node for node in nodes if not node["retired"]]
+    latest = rounds.latest_rounds(session, run, _LATEST_ROUNDS)
+    shown = views.show(session, run, registered)
     return {
-        "run": run,
-        "latest": rounds[: -_LATEST_ROUNDS - 1 : -1],
-        "earnings": views.show_earnings(session, caller, run_id, now_s),
-        "usage": usage.show_usage(session, caller, run_id),
-        "nodes": [node for node in nodes if not node["retired"]],
+        "run": shown,
+        "latest": views.shown_rounds(session, run, registered, latest)[::-1],
+        "earnings": earnings.earnings(session, run, nodes),
+        "usage": usage.usage(session, run),
+        "nodes": present,
         "parties": {node["spiffe_id"]: node["party"] for node in nodes},
-        "chart": charts.loss_chart(rounds, run),
-        "ring": charts.ring([node for node in nodes if not node["retired"]], run["leader"]),
+        "chart": charts.loss_chart(rounds.losses(session, [run])[run_id], shown),
+        "ring": charts.ring(present, shown["leader"]),
     }
 
 

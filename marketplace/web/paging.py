@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 
 from marketplace.errors import InvalidInput
+from marketplace.storage.pieces import Piece
 
 MOST = 500
 
@@ -40,6 +42,29 @@ class Paging:
         self._limit = limit
         self._cursor = cursor
 
+    @property
+    def piece(self) -> Piece:
+        """What to ask the database for: one row more than is given, to know whether more follow.
+
+        Raises:
+            InvalidInput: the cursor is none.
+        """
+        return Piece(self._limit + 1, _place(self._cursor) if self._cursor else ())
+
+    def give(
+        self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], tuple[Any, ...]]
+    ) -> list[dict[str, Any]]:
+        """The items of `piece`, without the one too many.
+
+        Args:
+            items: what was found.
+            key: an item's place: what it has in the columns that the list is ordered by.
+        """
+        given = list(items[: self._limit])
+        if len(items) > self._limit:
+            self._link(json.dumps(key(given[-1]), separators=(",", ":")))
+        return given
+
     def cut(
         self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]
     ) -> list[dict[str, Any]]:
@@ -55,11 +80,12 @@ class Paging:
         first = self._first(items, key)
         piece = items[first : first + self._limit]
         if first + len(piece) < len(items):
-            url = self._request.url.include_query_params(
-                limit=self._limit, cursor=_encode(key(piece[-1]))
-            )
-            self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+            self._link(key(piece[-1]))
         return list(piece)
+
+    def _link(self, last: str) -> None:
+        url = self._request.url.include_query_params(limit=self._limit, cursor=_encode(last))
+        self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
 
     def _first(self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> int:
         if not self._cursor:
@@ -71,7 +97,31 @@ class Paging:
         raise InvalidInput("the cursor's item is not there any more", hint="begin from the start")
 
 
+class LargeItems(Paging):
+    """Paging of lists whose items are large: fewer of them, unless more are wanted."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 10,
+        cursor: Annotated[str, Query(max_length=3_000, pattern="^[A-Za-z0-9_-]*$")] = "",
+    ) -> None:
+        super().__init__(request, response, limit, cursor)
+
+
 PagingOf = Annotated[Paging, Depends()]
+PagingOfLarge = Annotated[LargeItems, Depends()]
+
+
+def _place(cursor: str) -> tuple[Any, ...]:
+    try:
+        place = json.loads(_decode(cursor))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("this is no cursor", hint="take it from the header Link") from error
+    if not isinstance(place, list) or not place:
+        raise InvalidInput("this is no cursor", hint="take it from the header Link")
+    return tuple(place)
 
 
 def _encode(text: str) -> str:

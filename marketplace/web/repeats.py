@@ -25,7 +25,7 @@ HEADER: Final = "idempotency-key"
 _NAME: Final = re.compile(r"[!-~]{1,200}")
 # Their answers hold secrets, which are not kept: asked again, they make another one.
 _SECRET: Final = re.compile(
-    r"/api/(session|tokens|enrollment-tokens|drafts/[^/]+/invitations/?$).*", re.DOTALL
+    r"/api/(session|tokens|enrollment-tokens|webhooks/?$|drafts/[^/]+/invitations/?$).*", re.DOTALL
 )
 _WAIT_S: Final = 20.0
 _LOOK_AGAIN_S: Final = 0.1
@@ -144,11 +144,16 @@ class Repeats:
         return response
 
 
+def holds_secret(path: str) -> bool:
+    """Whether what is answered there is for the caller alone, and kept nowhere."""
+    return _SECRET.match(path) is not None
+
+
 def _concerns(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] in SAFE:
         return False
     path: str = scope["path"]
-    if not path.startswith("/api/") or _SECRET.match(path):
+    if not path.startswith("/api/") or holds_secret(path):
         return False
     return any(name == HEADER.encode() for name, _ in scope["headers"])
 

@@ -89,7 +89,7 @@ MATRIX: Final[dict[str, Row]] = {
         {"kind": "leave", "agreement": "{agreement_id}", "organization": "{organization}"},
     ),
     "POST /api/acts": Row("", "", {"kind": "leave", "message": "{leaving}", "signature": HEX}),
-    "GET /api/admissions": Row("a", "a"),
+    "GET /api/admissions": Row(SIGNED_IN, SIGNED_IN),
     "POST /api/admissions": Row("a", "a", {"organization": "{organization}", "wallet": "{owner}"}),
     "DELETE /api/admissions/{organization}": Row("a", "a"),  # what was put in before
     # nodes
@@ -115,6 +115,7 @@ MATRIX: Final[dict[str, Row]] = {
     "GET /api/runs/{run_id}": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/rounds": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/earnings": Row("opuga", "ga"),
+    "GET /api/runs/{run_id}/credits": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/usage": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/usage/{round_number}": Row("opuga", "ga"),
     "POST /api/claims/prepare": Row(
@@ -123,8 +124,8 @@ MATRIX: Final[dict[str, Row]] = {
     "POST /api/claims": Row("", "", "{new_claim}"),
     "GET /api/statements/{organization}": Row("ouga", "ga"),
     "GET /api/statement-key": Row(EVERYBODY, EVERYBODY),
-    "GET /api/reconciliation": Row("a", "a"),
-    "GET /api/ledger": Row("a", "a"),
+    "GET /api/reconciliation": Row("ga", "ga"),
+    "GET /api/ledger": Row(SIGNED_IN, SIGNED_IN),
     "GET /api/announcements": Row(SIGNED_IN, SIGNED_IN),
     "POST /api/webhooks": Row(SIGNED_IN, SIGNED_IN, {"url": "https://1.1.1.1/hook"}),
     "GET /api/webhooks": Row(SIGNED_IN, SIGNED_IN),
@@ -171,7 +172,7 @@ MATRIX: Final[dict[str, Row]] = {
     "POST /drafts/{draft_id}/withdraw": Row("oa", "a"),
     "GET /join/{secret}": Row(EVERYBODY, EVERYBODY),
     "POST /join/{secret}": Row(SIGNED_IN, SIGNED_IN),
-    "GET /admissions": Row("a", "a"),
+    "GET /admissions": Row(SIGNED_IN, SIGNED_IN),
     "POST /admissions": Row("a", "a", {"organization": "{organization}", "wallet": "{owner}"}),
     "POST /admissions/{organization}/revoke": Row("a", "a"),  # what was put in before
     "POST /enrollments/{enrollment_id}/reject": Row("oa", "a", {"reason": "whose is it?"}),

@@ -29,10 +29,10 @@ COMMAND = (sys.executable, "-c", "from marketplace.cli import main; main()")
 class Process:
     """A `swarm-market` command that runs until it is stopped."""
 
-    def __init__(self, *arguments: str, log: Path) -> None:
+    def __init__(self, *arguments: str, log: Path, command: tuple[str, ...] = COMMAND) -> None:
         self._log = log.open("ab")
         self._process = subprocess.Popen(
-            [*COMMAND, *arguments], stdout=self._log, stderr=self._log, start_new_session=True
+            [*command, *arguments], stdout=self._log, stderr=self._log, start_new_session=True
         )
         self.log = log
 

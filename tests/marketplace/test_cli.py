@@ -99,6 +99,12 @@ def test_partners_negotiate_amend_and_govern_by_command_line(
         *("admin", "agreement", "draft", "--template", "manufacturing", *sets),
         *("--party", one, "--party", f"{two}:2"),
     )
+    lost = market("admin", "draft", "invite", draft, one)
+    assert market("admin", "draft", "revoke", draft, one).startswith("revoked ")
+    alone = ("--wallet", str(wallets[one]))
+    run("draft", "join", lost, "--yes", *alone, password=PASSWORD, expected=8)
+    by_admin = ("--wallet", str(wallets["admin"]))
+    run("draft", "revoke", draft, one, *by_admin, password=PASSWORD, expected=8)
     for name in (one, two):
         link = market("admin", "draft", "invite", draft, name)
         joined = market(name, "draft", "join", link, "--yes")
@@ -112,6 +118,16 @@ def test_partners_negotiate_amend_and_govern_by_command_line(
     for name in (one, two):
         said = market(name, "agreement", "sign", agreement, "--yes")
     assert said.startswith(f"agreement {agreement}: active")
+
+    refused = run("agreement", "activate", agreement, *alone, password=PASSWORD, expected=9)
+    assert "posted before" in refused.stderr
+
+    session = market(one, "sign-in")
+    monkeypatch.setenv("SWARM_MARKET_TOKEN", session)
+    run("lease", "list")
+    assert run("sign-out").stdout == "signed out\n"
+    run("lease", "list", expected=5)
+    monkeypatch.delenv("SWARM_MARKET_TOKEN")
 
     market(one, "agreement", "move-wallet", agreement, "--to", str(wallets["new"]), "--yes")
     for _ in range(100):
@@ -190,19 +206,19 @@ def test_a_wallet_is_made_shown_and_opened_with_its_password_only(tmp_path: Path
 
 def test_every_help_ends_in_an_example() -> None:
     runner = CliRunner()
-    leaves = list(_commands(app))
+    leaves = list(leaves_of(app))
     assert len(leaves) >= 17
     for leaf in leaves:
         text = " ".join(runner.invoke(app, [*leaf, "--help"]).output.split())
         assert f"Example: swarm-market {' '.join(leaf)}" in text
 
 
-def _commands(group: typer.Typer) -> Iterator[tuple[str, ...]]:
+def leaves_of(group: typer.Typer) -> Iterator[tuple[str, ...]]:
     for command in group.registered_commands:
         yield (str(command.name),)
     for inner in group.registered_groups:
         assert inner.typer_instance is not None
-        for path in _commands(inner.typer_instance):
+        for path in leaves_of(inner.typer_instance):
             yield (str(inner.name), *path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.orm import Session
 
+from marketplace.runs.rounds import count_of
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
 from marketplace.storage.models import (
@@ -25,6 +27,7 @@ from marketplace.storage.models import (
     Party,
     Round,
     UsageReport,
+    UsageTotal,
 )
 
 HASH = "0x" + "ab" * 32
@@ -81,6 +84,7 @@ def fill(session: Session) -> None:
             rejects=[],
             signers=[0],
             credited_wei=HUGE_WEI,
+            paid=1,
         )
     )
     credit = {"party": 0, "run_id": HASH, "round": 1, "share_bips": 1, "amount_wei": HUGE_WEI}
@@ -148,6 +152,73 @@ def test_a_database_with_data_can_be_taken_down_and_up_again(database: Database)
     database.write_now(fill_usage)
 
 
+def test_each_revision_can_be_taken_back_with_data_in_every_table(database: Database) -> None:
+    populate(database.engine)
+    while (revision := migrate.current(database.engine)) is not None:
+        before = counted(database.engine)
+        migrate.downgrade(database.engine, "-1")
+        assert migrate.current(database.engine) != revision
+        after = counted(database.engine)
+        # What a revision brought goes with it; what was there before it stays.
+        for name in REREAD & after.keys():
+            before[name] = after[name]
+        assert {name: before[name] for name in after if name in before} == after
+    assert counted(database.engine) == {}
+    migrate.upgrade(database.engine)
+    populate(database.engine)
+
+
+def populate(engine: sa.Engine) -> None:
+    """A row in every table: each column has what its type allows, and keys fit each other."""
+    tables = list(Base.metadata.sorted_tables)
+    # An entry of the books closes its postings: they come first.
+    tables.sort(key=lambda each: each.name == "ledger_entries")
+    with engine.begin() as connection:
+        for table in tables:
+            row = {column.name: sample(column) for column in table.columns}
+            if table.name == "ledger_postings":  # an entry has two, and they sum to zero
+                received = row | {"account": "y", "amount_wei": 1}
+                connection.execute(table.insert().values(received))
+                row["amount_wei"] = -1
+            connection.execute(table.insert().values(row))
+    assert 0 not in counted(engine).values()
+
+
+# What a change of the books lets go of: it is read from the chain again.
+REREAD = {"cursors", "events", "rounds", "credits"}
+# Where not every text will do.
+SAID = {
+    "members.role": "operator",
+    "deliveries.state": "waiting",
+    "negotiations.state": "open",
+    "operations.state": "queued",
+}
+
+
+def sample(column: sa.Column[Any]) -> Any:
+    if column.name.endswith("_wei"):
+        return 0
+    match column.type:
+        case sa.Boolean():
+            return False
+        case sa.Integer():
+            return 1
+        case sa.JSON():
+            return {}
+        case _:
+            return SAID.get(str(column), "x")
+
+
+def counted(engine: sa.Engine) -> dict[str, int]:
+    """Rows of each table that there is."""
+    with engine.connect() as connection:
+        return {
+            name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
+            for name in sa.inspect(engine).get_table_names()
+            if name != "alembic_version"
+        }
+
+
 def test_usage_goes_with_its_revision_and_leaves_the_rest_as_it_was(database: Database) -> None:
     database.write_now(fill)
     database.write_now(fill_usage)
@@ -205,6 +276,27 @@ def test_leases_of_before_become_one_seat_for_each_holder(database_url: str) -> 
         assert [tuple(row) for row in kept] == [("l3", 8)]
         assert connection.exec_driver_sql("SELECT id FROM enrollments").all() != []
     old.close()
+
+
+def test_rounds_and_reports_of_before_get_their_sums(database: Database) -> None:
+    database.write_now(fill)
+    database.write_now(fill_usage)
+    everybody = ", ".join(f"[{party}, 156]" for party in range(64))
+
+    def all_were_paid(session: Session) -> None:
+        session.execute(sa.text(f"UPDATE rounds SET shares = '[{everybody}]'"))
+
+    database.write_now(all_were_paid)
+    migrate.downgrade(database.engine, "0007")
+    assert "usage_totals" not in sa.inspect(database.engine).get_table_names()
+    migrate.upgrade(database.engine)
+
+    def kept(session: Session) -> tuple[int, int, int, int | None]:
+        usage = session.scalars(sa.select(UsageTotal)).one()
+        paid = session.scalars(sa.select(Round.paid)).one()
+        return count_of(paid), usage.reports, usage.bytes_served, usage.energy_j
+
+    assert database.read_now(kept) == (64, 1, 2**63 - 1, None)
 
 
 def agreed(connection: sa.Connection) -> None:

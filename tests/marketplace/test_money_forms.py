@@ -9,7 +9,7 @@ import pytest
 from marketplace import errors
 from marketplace.chain.records import Record
 from marketplace.money.envelope import Envelope
-from marketplace.money.holders import Seat, seats_held, seats_of
+from marketplace.money.holders import Membership, memberships_held, memberships_of
 from marketplace.money.paper import tokens
 from marketplace.money.periods import parse_span
 from marketplace.money.statements import reference_of
@@ -72,16 +72,18 @@ def test_a_replacement_of_a_wallet_that_is_called_off_changes_nobody() -> None:
         record("WalletChanged", 30, party=0, wallet="0xB", since=40),
         record("WalletChanged", 50, party=0, wallet="0xC", since=60),
     ]
-    (seat,) = seats_of(history)
+    (seat,) = memberships_of(history)
     assert seat.wallets == ["0xA", "0xB", "0xC"]
+    holders = [seat.present(now_s) for now_s in (2, 15, 35, 40, 59, 60)]
+    assert holders == ["0xA", "0xA", "0xA", "0xB", "0xB", "0xC"]
 
 
 def test_an_organization_is_a_name_and_a_wallet() -> None:
-    mine = Seat("0x1", 0, "clinic-a", ["0xA", "0xB"])
-    later = Seat("0x2", 3, "clinic-a", ["0xB"])
-    other = Seat("0x3", 0, "clinic-a", ["0xX"])
-    named = Seat("0x2", 1, "clinic-b", ["0xA"])
+    mine = Membership("0x1", 0, "clinic-a", ["0xA", "0xB"])
+    later = Membership("0x2", 3, "clinic-a", ["0xB"])
+    other = Membership("0x3", 0, "clinic-a", ["0xX"])
+    named = Membership("0x2", 1, "clinic-b", ["0xA"])
     seats = [other, later, mine, named]
-    assert seats_held(seats, "clinic-a", "0xA") == [later, mine]
-    assert seats_held(seats, "clinic-a", "0xX") == [other]
-    assert seats_held(seats, "clinic-a", "0xY") == []
+    assert memberships_held(seats, "clinic-a", "0xA") == [later, mine]
+    assert memberships_held(seats, "clinic-a", "0xX") == [other]
+    assert memberships_held(seats, "clinic-a", "0xY") == []

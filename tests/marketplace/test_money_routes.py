@@ -67,7 +67,7 @@ def test_nobody_fetches_the_statement_of_another(paid: Federation) -> None:
             owner.statement("clinic-b", "1999")
 
 
-def test_admins_see_that_the_books_equal_the_chain_and_nobody_else(paid: Federation) -> None:
+def test_admins_see_that_the_books_equal_the_chain(paid: Federation) -> None:
     with paid.world.client(paid.world.admin) as admin:
         report = admin.request("GET", "/api/reconciliation")
         entries = admin.request("GET", f"/api/ledger?run={paid.run_id}&limit=2")
@@ -86,6 +86,46 @@ def test_admins_see_that_the_books_equal_the_chain_and_nobody_else(paid: Federat
         owner.request("GET", "/api/reconciliation")
     with paid.world.client() as visitor, pytest.raises(errors.SignInRequired):
         visitor.request("GET", "/api/ledger")
+
+
+def test_an_auditor_reads_the_money_of_his_consortium_and_of_no_other_and_writes_nothing(
+    paid: Federation,
+) -> None:
+    others = Federation(paid.world, {f"rival-{letter}": new_key() for letter in "abc"})
+    others.agree()
+    others.start("elsewhere")
+    others.fund(7)
+    own = f"/api/ledger?run={paid.run_id}"
+    theirs = f"/api/ledger?run={others.run_id}"
+    auditor = new_key()
+    with paid.owner("clinic-b") as owner:
+        owner.appoint(auditor.address, "auditor")
+    with paid.world.client(paid.world.admin) as admin:
+        admin.governance.admit("rival-a", others.wallets["rival-a"].address)
+        admin.governance.admit("clinic-a", paid.wallets["clinic-a"].address)
+        everything = admin.request("GET", own)["items"]
+        assert eventually(lambda: admin.request("GET", theirs)["items"], bool)
+    with paid.world.client(auditor) as reader:
+        assert reader.request("GET", own)["items"] == everything != []
+        assert reader.request("GET", theirs)["items"] == []
+        seen = reader.request("GET", "/api/ledger?limit=200")["items"]
+        accounts = {posting["account"] for each in seen for posting in each["postings"]}
+        assert any(paid.run_id in each for each in accounts)
+        assert not any(others.run_id in each for each in accounts)
+        admitted = [each["organization"] for each in reader.governance.admissions()]
+        assert "clinic-a" in admitted
+        assert "rival-a" not in admitted
+        assert Envelope.parse(reader.statement("clinic-b")).is_signed
+        assert reader.earnings(paid.run_id)["organizations"]
+        for refused, body in (
+            ("/api/claims/prepare", {"run": paid.run_id, "organization": "clinic-b"}),
+            ("/api/admissions", {"organization": "rival-b", "wallet": auditor.address}),
+        ):
+            with pytest.raises((errors.NotAllowed, errors.NotFound)):
+                reader.request("POST", refused, body)
+    with paid.world.client(paid.world.admin) as admin:
+        admin.governance.dismiss("rival-a")
+        admin.governance.dismiss("clinic-a")
 
 
 def test_parties_read_their_announcements_from_where_they_stopped(paid: Federation) -> None:
@@ -132,6 +172,9 @@ def test_the_command_line_does_all_of_it(paid: Federation, tmp_path: Path) -> No
     proof = run("verify-statement", str(file), "--rpc", paid.world.rpc_url, *trusted)
     assert json.loads(proof.stdout)["holds"]
     assert "clinic-a was paid" in command("announcements")
+    books = json.loads(command("rewards", "ledger", "--run", paid.run_id, "--json"))
+    assert [sum(int(p["amount_wei"]) for p in each["postings"]) for each in books] == [0, 0, 0]
+    assert f"claimable:{paid.run_id}:1" in command("rewards", "ledger")
     made = json.loads(command("webhook", "add", "https://1.1.1.1/hook", "--json"))
     assert made["id"] in command("webhook", "list")
     assert command("webhook", "remove", made["id"][:6]) == f"removed {made['id']}\n"

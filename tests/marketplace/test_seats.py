@@ -34,7 +34,7 @@ from marketplace.storage.models import (
     Lease,
     Operation,
     Party,
-    Seats,
+    SeatLimit,
 )
 from node_agent import lease as agent
 from node_agent.errors import LeaseError
@@ -196,7 +196,7 @@ class LeasesUnderCrashes(RuleBasedStateMachine):
     def an_admin_adds_seats(self, count: int) -> None:
         def change(session: Session) -> None:
             session.merge(
-                Seats(
+                SeatLimit(
                     organization="clinic-a",
                     feature=FEATURE,
                     count=count,
@@ -345,7 +345,7 @@ class TestOne:
     def test_seats_that_are_over_are_none(self, database: Database) -> None:
         def grant(session: Session) -> None:
             session.add(
-                Seats(
+                SeatLimit(
                     organization="clinic-a",
                     feature=FEATURE,
                     count=5,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.orm import Session
 
 from contracts import messages as m
 from contracts.chain import Chain
@@ -20,11 +21,13 @@ from contracts.keys import new_key
 from marketplace import errors
 from marketplace.access import Caller
 from marketplace.app import Market
+from marketplace.money.archive import Issued
 from marketplace.money.envelope import Envelope, StatementSigner
 from marketplace.money.paper import to_pdf
 from marketplace.money.periods import parse_span
-from marketplace.money.statements import Issued, reference_of
+from marketplace.money.statements import reference_of
 from marketplace.money.verification import Verdict, verify
+from marketplace.storage.models import UsageReport
 from metering.statement import Statement, to_csv
 from tests.marketplace.economy import ADMIN, LOCAL, TOKEN_WEI, Economy, founded, opened, opinion
 
@@ -236,6 +239,99 @@ async def test_statements_of_following_periods_continue_each_other(
     assert two.opening_wei == one.closing_wei > 0
     for each in (before, after):
         assert (await checked(embedded, each.envelope)).holds
+
+
+async def test_a_period_that_is_over_is_drawn_up_once_unless_its_blocks_vanish(
+    market: Market, embedded: EmbeddedChain
+) -> None:
+    rpc = market.contracts.chain.request
+    economy = await Economy.of(market.contracts, embedded.deployer)
+    await economy.start()
+    await economy.seal(0.7)
+    snapshot = await rpc("evm_snapshot")
+    await economy.seal(0.4, {0: 3333, 1: 4111, 2: 2555})
+    latest = await market.contracts.chain.block()
+    assert latest is not None
+    span = replace(ALWAYS, ends_s=latest.timestamp + 60)
+    await rpc("evm_increaseTime", hex(120))
+    await rpc("evm_mine")
+    await market.indexer.catch_up()
+    caller = Caller(economy.alliance.wallets[1].address)
+    first = (await market.statements.issue(caller, "hospital-b", span)).envelope
+    assert [line.size_bips for line in first.statement.lines] == [None]
+    # What nodes report later changes no file that was handed out; nor does who asks.
+    market.database.write_now(reported, economy)
+    admin = Caller(ADMIN.address, is_admin=True)
+    again = (await market.statements.issue(caller, "hospital-b", span)).envelope
+    assert again.to_bytes() == first.to_bytes()
+    later = (await market.statements.issue(caller, "hospital-b", ALWAYS)).envelope
+    assert [line.size_bips for line in later.statement.lines] == [3333]
+    await rpc("evm_revert", snapshot)
+    await economy.seal(0.4, {0: 5000, 1: 2500, 2: 2500})
+    await rpc("evm_increaseTime", hex(180))
+    await rpc("evm_mine")
+    await rpc("evm_mine")
+    await market.indexer.catch_up()
+    anew = (await market.statements.issue(caller, "hospital-b", span)).envelope
+    assert [line.metered_bips for line in anew.statement.lines] == [2500]
+    assert (await checked(embedded, anew)).holds
+    with pytest.raises(errors.NotFound):  # kept or not: for the organization and its auditors
+        await market.statements.issue(Caller(new_key().address), "hospital-b", span)
+    assert (await market.statements.issue(admin, "hospital-b", ALWAYS)).envelope.is_signed
+
+
+def reported(session: Session, economy: Economy) -> None:
+    """A node of each organization says that it trained on as many samples as the others."""
+    counts = ("bytes_served", "bytes_fetched", "training_ms", "evaluation_ms", "merge_ms")
+    for name in ("hospital-a", "hospital-b", "clinic-c"):
+        session.add(
+            UsageReport(
+                run_id=economy.run_id,
+                round=1,
+                spiffe_id=f"spiffe://swarm.example/org/{name}/node/site-1",
+                key=ADMIN.address,
+                signature="0x",
+                received_s=1,
+                samples=400,
+                restarts=0,
+                **dict.fromkeys(counts, 1),
+            )
+        )
+
+
+async def test_each_line_has_the_model_the_shares_what_vested_the_amount_and_the_transaction(
+    market: Market, embedded: EmbeddedChain
+) -> None:
+    economy = await Economy.of(market.contracts, embedded.deployer)
+    await economy.start()
+    await economy.seal(0.7)
+    await economy.seal(0.4, {0: 3333, 1: 4111, 2: 2556})
+    await market.indexer.catch_up()
+    market.database.write_now(reported, economy)
+    caller = Caller(economy.alliance.wallets[1].address)
+    data = (await market.statements.issue(caller, "hospital-b", ALWAYS)).envelope.to_bytes()
+    [line] = json.loads(data)["statement"]["lines"]
+    rewards, training = market.contracts.rewards, market.contracts.training
+    pool, account = await rewards.pool(economy.run), await rewards.account(economy.run, 1)
+    run = await training.run(economy.run)
+    receipt = await market.contracts.chain.request("eth_getTransactionReceipt", line["transaction"])
+    assert line == {
+        "run": economy.run_id,
+        "party": 1,
+        "round": 1,
+        "model": "0x" + run.merged_root.hex(),
+        "metered_bips": 4111,
+        "equal_bips": 3333,
+        "size_bips": 3333,
+        "vested_wei": line["vested_wei"],
+        "amount_wei": str(account.accrued),
+        "transaction": receipt["transactionHash"],
+        "block": int(receipt["blockNumber"], 16),
+    }
+    assert rewards.address.lower() in {log["address"].lower() for log in receipt["logs"]}
+    vested_wei = int(line["vested_wei"])
+    assert 0 <= vested_wei - pool.credited < 3  # what rounding left, to three parties
+    assert account.accrued == vested_wei * 4111 // 10_000
 
 
 async def test_statements_are_for_the_organization_itself(

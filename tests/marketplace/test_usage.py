@@ -34,7 +34,7 @@ from node_agent.usage.meter import Meter
 from node_agent.usage.reports import UsageReports
 from tests.marketplace.conftest import serving
 from tests.marketplace.nodes import Node, private_pem
-from tests.marketplace.processes import free_port
+from tests.marketplace.processes import free_port, run, wallet
 from tests.marketplace.test_pages import browser
 from tests.marketplace.world import Federation, World, eventually
 
@@ -110,7 +110,9 @@ async def agent(
     await started.client.close()
 
 
-def test_what_a_node_signed_is_shown_beside_what_was_earned(running: Federation) -> None:
+def test_what_a_node_signed_is_shown_beside_what_was_earned(
+    running: Federation, tmp_path: Path
+) -> None:
     node = running.nodes["clinic-a"]
     first = usage(running, "clinic-a", round=0, energy_j=None, restarts=1)
     assert report(node, first).status_code == 204
@@ -136,6 +138,10 @@ def test_what_a_node_signed_is_shown_beside_what_was_earned(running: Federation)
     assert parse(signed["usage"].encode()) == usage(running, "clinic-a")
     paid = {each["organization"]: each["credited_wei"] for each in earnings["organizations"]}
     assert set(paid) == set(running.wallets)  # also those that reported nothing
+    keystore = wallet(tmp_path / "b.json", running.wallets["clinic-b"], "guess")
+    mine = ("--wallet", str(keystore), "--market", running.world.market_url)
+    told = run("run", "usage", running.run_id, *mine, password="guess").stdout
+    assert re.search(rf"{first.node} +1624 +3.6 +4000000 +2000000 +1 +45", told)
 
 
 def test_the_page_of_a_run_shows_usage_with_its_units(running: Federation) -> None:

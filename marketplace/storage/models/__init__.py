@@ -15,10 +15,10 @@ from marketplace.storage.models.consortia import (
     Admission,
     AdmittedAgreement,
     Comment,
+    DraftSeat,
     DraftVersion,
     Invitation,
     Negotiation,
-    Seat,
 )
 from marketplace.storage.models.governance import (
     AgreementVersion,
@@ -26,7 +26,7 @@ from marketplace.storage.models.governance import (
     MotionVote,
     VersionSignature,
 )
-from marketplace.storage.models.leases import Lease, Seats
+from marketplace.storage.models.leases import Lease, SeatLimit
 from marketplace.storage.models.ledger import (
     Block,
     LedgerBalance,
@@ -41,10 +41,12 @@ from marketplace.storage.models.nodes import (
     NodeStatus,
     Rejection,
     UsageReport,
+    UsageTotal,
 )
 from marketplace.storage.models.operations import Operation
 from marketplace.storage.models.people import ApiToken, Challenge, Member, Retry, SignIn
 from marketplace.storage.models.runs import RunNote
+from marketplace.storage.models.statements import KeptStatement
 from marketplace.storage.models.trail import Anchor, TrailEntry
 
 __all__ = [
@@ -67,11 +69,13 @@ __all__ = [
     "Credit",
     "Cursor",
     "Delivery",
+    "DraftSeat",
     "DraftVersion",
     "Enrollment",
     "EnrollmentToken",
     "Event",
     "Invitation",
+    "KeptStatement",
     "Lease",
     "LedgerBalance",
     "LedgerEntry",
@@ -88,11 +92,11 @@ __all__ = [
     "Round",
     "RoundRow",
     "RunNote",
-    "Seat",
-    "Seats",
+    "SeatLimit",
     "SignIn",
     "TrailEntry",
     "UsageReport",
+    "UsageTotal",
     "VersionSignature",
     "Webhook",
 ]

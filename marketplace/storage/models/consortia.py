@@ -32,7 +32,7 @@ class Negotiation(Base):
     updated_s: Mapped[int]
 
 
-class Seat(Base):
+class DraftSeat(Base):
     """A party of a draft's last version; its wallet, once that is named, sees the draft."""
 
     __tablename__ = "negotiation_seats"

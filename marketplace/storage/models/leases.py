@@ -31,7 +31,7 @@ class Lease(Base):
     ended_s: Mapped[int | None]  # since when it is not renewed
 
 
-class Seats(Base):
+class SeatLimit(Base):
     """How many nodes of an organization may use a feature at the same time."""
 
     __tablename__ = "seats"

@@ -33,12 +33,15 @@ class RoundRow(Base):
     """What one organization measured of a round, under local metering."""
 
     __tablename__ = "round_rows"
-    __table_args__ = ({"info": UNRECORDED},)
+    __table_args__ = (
+        sa.Index("ix_round_rows_run_id_round", "run_id", "round"),
+        {"info": UNRECORDED},
+    )
 
     event_id: Mapped[int] = mapped_column(
         sa.ForeignKey("events.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    run_id: Mapped[str] = mapped_column(HASH, index=True)
+    run_id: Mapped[str] = mapped_column(HASH)
     round: Mapped[int] = mapped_column(sa.Integer)
     party: Mapped[int] = mapped_column(sa.Integer)
     registration: Mapped[int] = mapped_column(sa.Integer)
@@ -72,7 +75,10 @@ class LedgerPosting(Base):
     """One account's part of an entry: received if positive, given if negative."""
 
     __tablename__ = "ledger_postings"
-    __table_args__ = ({"info": UNRECORDED},)
+    __table_args__ = (
+        sa.Index("ix_ledger_postings_account_entry", "account", "entry"),
+        {"info": UNRECORDED},
+    )
 
     # Checked when the transaction ends: postings come before the entry that closes them.
     entry: Mapped[int] = mapped_column(
@@ -80,7 +86,7 @@ class LedgerPosting(Base):
         primary_key=True,
         autoincrement=False,
     )
-    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True, index=True)
+    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
     amount_wei: Mapped[int] = mapped_column(SignedWei)
 
 

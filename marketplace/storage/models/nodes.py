@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from marketplace.storage.changes import UNRECORDED
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.operations import Operation
+from marketplace.storage.types import Total
 
 
 class EnrollmentToken(Base):
@@ -119,3 +120,26 @@ class UsageReport(Base):
     key: Mapped[str] = mapped_column(ADDRESS)
     signature: Mapped[str] = mapped_column(sa.Text)
     received_s: Mapped[int]
+
+
+class UsageTotal(Base):
+    """What a node's reports on a run come to: kept with them, so that nobody adds up years.
+
+    The columns from `reports` on are the fields of `metering.usage.UsageSum`.
+    """
+
+    __tablename__ = "usage_totals"
+    __table_args__ = ({"info": UNRECORDED},)  # the reports are
+
+    run_id: Mapped[str] = mapped_column(HASH, primary_key=True)
+    spiffe_id: Mapped[str] = mapped_column(SPIFFE_ID, primary_key=True)
+    reports: Mapped[int]
+    bytes_served: Mapped[int] = mapped_column(Total)
+    bytes_fetched: Mapped[int] = mapped_column(Total)
+    training_ms: Mapped[int] = mapped_column(Total)
+    evaluation_ms: Mapped[int] = mapped_column(Total)
+    merge_ms: Mapped[int] = mapped_column(Total)
+    samples: Mapped[int] = mapped_column(Total)
+    restarts: Mapped[int] = mapped_column(Total)
+    energy_j: Mapped[int | None] = mapped_column(Total)
+    energy_reports: Mapped[int]

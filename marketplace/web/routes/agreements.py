@@ -32,8 +32,8 @@ async def list_agreements(
     caller: CallerOf, market: MarketOf, paging: PagingOf
 ) -> list[dict[str, Any]]:
     """The agreements that the caller takes part in."""
-    found = await market.database.read(market.agreements.list, caller)
-    return paging.cut(found, lambda each: each["id"])
+    found = await market.database.read(market.agreements.list, caller, paging.piece)
+    return paging.give(found, lambda each: (each["created_s"], each["id"]))
 
 
 @router.get("/{agreement_id}", response_model=models.Agreement)

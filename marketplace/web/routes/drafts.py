@@ -18,6 +18,7 @@ from marketplace.errors import InvalidInput
 from marketplace.web import consortium_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
+from marketplace.web.paging import PagingOf
 
 router = APIRouter(prefix="/api", tags=["drafts"])
 _MOST_CHARACTERS = 4_000
@@ -99,10 +100,14 @@ async def start(body: NewDraft, caller: CallerOf, market: MarketOf) -> dict[str,
 
 @router.get("/drafts", response_model=list[models.NegotiationLine])
 async def list_drafts(
-    caller: CallerOf, market: MarketOf, agreement: Annotated[Hash | None, Query()] = None
+    caller: CallerOf,
+    market: MarketOf,
+    paging: PagingOf,
+    agreement: Annotated[Hash | None, Query()] = None,
 ) -> list[dict[str, Any]]:
-    """The drafts that the caller began or takes part in."""
-    return await market.database.read(market.negotiations.list, caller, agreement)
+    """The drafts that the caller began or takes part in, the latest change first."""
+    found = await market.database.read(market.negotiations.list, caller, agreement, paging.piece)
+    return paging.give(found, lambda each: (each["updated_s"], each["id"]))
 
 
 @router.get("/drafts/{draft_id}", response_model=models.Negotiation)

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from marketplace.governance.history import history
-from marketplace.governance.motions import Wish
+from marketplace.governance.wishes import Wish
 from marketplace.web import consortium_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Address, Hash, Identifier, Label, Signature
 from marketplace.web.models import Queued
+from marketplace.web.paging import PagingOf
 from marketplace.web.routes.agreements import PartySignature
 
 router = APIRouter(prefix="/api", tags=["governance"])
@@ -54,18 +55,20 @@ class NewAdmission(BaseModel):
 
 @router.get("/agreements/{agreement_id}/history", response_model=list[models.Change])
 async def show_history(
-    agreement_id: Hash, caller: CallerOf, market: MarketOf
+    agreement_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOf
 ) -> list[dict[str, Any]]:
     """What changed, where it is on chain, and how to undo it; the latest first."""
-    return await market.database.read(history, caller, agreement_id, market.clock())
+    found = await market.database.read(history, caller, agreement_id, market.clock(), paging.piece)
+    return paging.give(found, lambda each: (each["block"], each["log_index"]))
 
 
 @router.get("/agreements/{agreement_id}/amendments", response_model=list[models.AmendmentLine])
 async def list_amendments(
-    agreement_id: Hash, caller: CallerOf, market: MarketOf
+    agreement_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOf
 ) -> list[dict[str, Any]]:
     """The amendments that were offered for signature, the newest first."""
-    return await market.database.read(market.amendments.list, caller, agreement_id)
+    found = await market.database.read(market.amendments.list, caller, agreement_id, paging.piece)
+    return paging.give(found, lambda each: (each["version"], each["created_s"], each["hash"]))
 
 
 @router.get("/amendments/{version_hash}", response_model=models.Amendment)
@@ -98,10 +101,11 @@ async def propose_motion(body: NewMotion, caller: CallerOf, market: MarketOf) ->
 
 @router.get("/motions", response_model=list[models.Motion])
 async def list_motions(
-    caller: CallerOf, market: MarketOf, agreement: OfAgreement = None
+    caller: CallerOf, market: MarketOf, paging: PagingOf, agreement: OfAgreement = None
 ) -> list[dict[str, Any]]:
     """The motions of the caller's agreements, newest first."""
-    return await market.motions.list(caller, agreement)
+    found = await market.motions.list(caller, agreement, paging.piece)
+    return paging.give(found, lambda each: (each["created_s"], each["id"]))
 
 
 @router.get("/motions/{motion_id}", response_model=models.Motion)
@@ -155,9 +159,12 @@ async def post_act(body: SignedAct, caller: CallerOf, market: MarketOf) -> dict[
 
 
 @router.get("/admissions", response_model=list[models.Admission])
-async def list_admissions(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
-    """The organizations that admins admitted."""
-    return await market.database.read(market.admissions.list, caller)
+async def list_admissions(
+    caller: CallerOf, market: MarketOf, paging: PagingOf
+) -> list[dict[str, Any]]:
+    """The organizations that admins admitted: to admins and auditors all, to others partners."""
+    found = await market.database.read(market.admissions.list, caller, paging.piece)
+    return paging.give(found, lambda each: (each["organization"],))
 
 
 @router.post("/admissions", status_code=201, response_model=models.Admission)

@@ -12,21 +12,21 @@ from marketplace.errors import NotAllowed
 from marketplace.money import announcements, ledger, reconciliation, webhooks
 from marketplace.money.paper import to_pdf
 from marketplace.money.periods import parse_span
+from marketplace.web import money_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from metering.statement import to_csv
 
 router = APIRouter(prefix="/api", tags=["money"])
 _FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
-_SCHEMAS = {
-    "application/json": {"type": "object"},
+_OTHER_FORMS = {
     "text/csv": {"type": "string"},
     "application/pdf": {"type": "string", "format": "binary"},
 }
 _MOST_NUMBER = 2**63 - 1
 
 
-class NewWebhook(BaseModel):
+class WebhookQuestion(BaseModel):
     url: Annotated[str, Field(min_length=1, max_length=2048)]
     kinds: Annotated[list[Label], Field(max_length=len(announcements.KINDS))] = []
 
@@ -34,7 +34,12 @@ class NewWebhook(BaseModel):
 @router.get(
     "/statements/{organization}",
     response_class=Response,
-    responses={200: {"content": {media: {"schema": kind} for media, kind in _SCHEMAS.items()}}},
+    responses={
+        200: {
+            "model": models.SignedStatement,
+            "content": {media: {"schema": kind} for media, kind in _OTHER_FORMS.items()},
+        }
+    },
 )
 async def show_statement(
     organization: Label,
@@ -64,21 +69,21 @@ async def show_statement(
     return Response(data, media_type=_FORMS[form], headers=headers)
 
 
-@router.get("/statement-key")
+@router.get("/statement-key", response_model=models.StatementKey)
 async def show_key(market: MarketOf) -> dict[str, str]:
     """The Ed25519 key that this marketplace signs statements with."""
     return {"key": market.statements.signer.public_key}
 
 
-@router.get("/reconciliation")
+@router.get("/reconciliation", response_model=models.Reconciliation)
 async def show_reconciliation(caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Compares all of the books with the chain, at the last block that was read."""
-    _must_be_admin(caller)
+    _must_see_all(caller)
     report = await reconciliation.compare(market.database, market.contracts)
     return report.to_json()
 
 
-@router.get("/ledger")
+@router.get("/ledger", response_model=models.LedgerPiece)
 async def list_entries(
     caller: CallerOf,
     market: MarketOf,
@@ -86,12 +91,16 @@ async def list_entries(
     limit: Annotated[int, Query(ge=1, le=ledger.MOST_AT_ONCE)] = 50,
     run: Hash | None = None,
 ) -> dict[str, Any]:
-    """The entries of the books, of one run or of all, reversals included, oldest first."""
-    _must_be_admin(caller)
-    return await market.database.read(ledger.list_entries, after=after, limit=limit, run_id=run)
+    """The entries of the books that the caller may see, reversals included, oldest first.
+
+    Parties, and who audits for them, see those of their agreements and their runs.
+    """
+    return await market.database.read(
+        ledger.list_entries, caller, after=after, limit=limit, run_id=run
+    )
 
 
-@router.get("/announcements")
+@router.get("/announcements", response_model=models.AnnouncementPiece)
 async def list_announcements(
     caller: CallerOf,
     market: MarketOf,
@@ -105,13 +114,13 @@ async def list_announcements(
     )
 
 
-@router.post("/webhooks", status_code=201)
-async def add_webhook(body: NewWebhook, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+@router.post("/webhooks", status_code=201, response_model=models.NewWebhook)
+async def add_webhook(body: WebhookQuestion, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Has announcements told at a URL; `secret` is shown this once."""
     return await market.webhooks.add(caller, body.url, body.kinds)
 
 
-@router.get("/webhooks")
+@router.get("/webhooks", response_model=list[models.WebhookLine])
 async def list_webhooks(caller: CallerOf, market: MarketOf) -> list[dict[str, Any]]:
     """The caller's webhooks, and how many deliveries wait, arrived, failed."""
     return await market.database.read(webhooks.list_webhooks, caller)
@@ -123,7 +132,7 @@ async def remove_webhook(webhook_id: Identifier, caller: CallerOf, market: Marke
     await market.database.write(webhooks.remove, caller, webhook_id)
 
 
-@router.post("/webhooks/{webhook_id}/test")
+@router.post("/webhooks/{webhook_id}/test", response_model=models.Attempt)
 async def test_webhook(
     webhook_id: Identifier, caller: CallerOf, market: MarketOf
 ) -> dict[str, Any]:
@@ -131,9 +140,9 @@ async def test_webhook(
     return await market.webhooks.test(caller, webhook_id)
 
 
-def _must_be_admin(caller: Caller) -> None:
-    if not caller.is_admin and caller.signed_in:
+def _must_see_all(caller: Caller) -> None:
+    if caller.signed_in and not (caller.is_admin or caller.is_auditor):
         raise NotAllowed(
-            "the books of all are for admins of the marketplace",
-            hint="your own part of them: GET /api/statements/{organization}",
+            "the books of all are for admins and auditors of the marketplace",
+            hint="your own part of them: GET /api/statements/{organization}, GET /api/ledger",
         )

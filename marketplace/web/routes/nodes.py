@@ -60,8 +60,8 @@ async def list_enrollments(
     caller: CallerOf, market: MarketOf, paging: PagingOf, agreement: OfAgreement = None
 ) -> list[dict[str, Any]]:
     """Nodes that used their tokens, and what they wait for."""
-    found = await market.database.read(market.enrollments.list, caller, agreement)
-    return paging.cut(found, lambda each: each["id"])
+    found = await market.database.read(market.enrollments.list, caller, agreement, paging.piece)
+    return paging.give(found, lambda each: (each["created_s"], each["id"]))
 
 
 @router.post("/enrollments/{enrollment_id}/approval", response_model=models.Enrollment)

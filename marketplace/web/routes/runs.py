@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from contracts.messages import Claim, from_json
-from marketplace.runs import notes, usage, views
+from marketplace.runs import earnings, notes, usage, views
 from marketplace.runs.compare import compare
 from marketplace.runs.requests import read_request
 from marketplace.web import models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Label, Signature
-from marketplace.web.paging import PagingOf
+from marketplace.web.paging import PagingOf, PagingOfLarge
 
 router = APIRouter(prefix="/api", tags=["runs"])
 
@@ -46,8 +46,8 @@ async def create_run(body: NewRun, caller: CallerOf, market: MarketOf) -> dict[s
 @router.get("/runs", response_model=list[models.Run])
 async def list_runs(caller: CallerOf, market: MarketOf, paging: PagingOf) -> list[dict[str, Any]]:
     """The runs of the caller's agreements."""
-    found = await market.database.read(views.list_runs, caller)
-    return paging.cut(found, lambda each: each["id"])
+    found = await market.database.read(views.list_runs, caller, paging.piece)
+    return paging.give(found, lambda each: (each["block"], each["log_index"]))
 
 
 @router.get("/runs/comparison", response_model=models.Comparison)
@@ -74,17 +74,32 @@ async def show_run(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str
 
 @router.get("/runs/{run_id}/rounds", response_model=list[models.Round])
 async def list_rounds(
-    run_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOf
+    run_id: Hash, caller: CallerOf, market: MarketOf, paging: PagingOfLarge
 ) -> list[dict[str, Any]]:
-    """The sealed rounds of a run."""
-    found = await market.database.read(views.list_rounds, caller, run_id)
-    return paging.cut(found, lambda each: str(each["round"]))
+    """The sealed rounds of a run, in order."""
+    found = await market.database.read(views.list_rounds, caller, run_id, paging.piece)
+    return paging.give(found, lambda each: (each["round"],))
 
 
 @router.get("/runs/{run_id}/earnings", response_model=models.Earnings)
 async def show_earnings(run_id: Hash, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
     """Who earned what in a run."""
-    return await market.database.read(views.show_earnings, caller, run_id, market.clock())
+    return await market.database.read(earnings.show_earnings, caller, run_id, market.clock())
+
+
+@router.get("/runs/{run_id}/credits", response_model=list[models.Credit])
+async def list_credits(
+    run_id: Hash,
+    caller: CallerOf,
+    market: MarketOf,
+    paging: PagingOf,
+    organization: Label | None = None,
+) -> list[dict[str, Any]]:
+    """What each round of a run credited, to all or to one organization."""
+    found = await market.database.read(
+        earnings.list_credits, caller, run_id, organization, paging.piece
+    )
+    return paging.give(found, lambda each: (each["round"], each["party"]))
 
 
 @router.get("/runs/{run_id}/usage", response_model=models.UsageOfRun)

@@ -1,0 +1,149 @@
+"""Who earned what in a run, as the API and the pages show it. Amounts are decimals in strings.
+
+What an organization was credited and paid are balances of the books; what it would have been under
+another split follows from the rounds. Nothing of it is kept from one look to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from marketplace.access import Caller, party_of
+from marketplace.agreements.terms import METERING, name_of
+from marketplace.chain.books import balances_of
+from marketplace.nodes.status import nodes_of
+from marketplace.runs.readmodel import RunFigures, run_seen
+from marketplace.runs.rounds import split_otherwise
+from marketplace.storage.models import Credit, Event
+from marketplace.storage.pieces import By, Piece, cut
+from metering.ledger import Account, Kind
+
+LATEST = 8
+"""Rounds that are told beside the sums."""
+
+
+def show_earnings(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str, Any]:
+    """Who earned what in a run, beside the two baselines. Raises NotFound.
+
+    `equal_wei` and `size_wei` split what each round credited equally, and by the samples that the
+    nodes say they have, over the organizations in the round's row. Samples are the nodes' own
+    word: without it for every organization there is no `size_wei`. `rounds` are the latest.
+    """
+    run = run_seen(session, caller, run_id)
+    return earnings(session, run, nodes_of(session, run.agreement, now_s))
+
+
+def earnings(
+    session: Session, run: RunFigures, nodes: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """`show_earnings`, of a run at hand.
+
+    Args:
+        session: reads.
+        run: the run.
+        nodes: those of its agreement, as `nodes.status.nodes_of` has them.
+    """
+    samples = samples_of(nodes)
+    equal, size = split_otherwise(session, run, samples)
+    parties = [party.number for party in run.agreement.parties]
+    held = balances_of(
+        session,
+        [
+            Account(kind, run.run_id, party)
+            for kind in (Kind.CLAIMABLE, Kind.PAID)
+            for party in parties
+        ],
+    )
+    latest = _latest(session, run)
+    shown = []
+    for party in run.agreement.parties:
+        claimable = held.get(Account(Kind.CLAIMABLE, run.run_id, party.number), 0)
+        claimed = held.get(Account(Kind.PAID, run.run_id, party.number), 0)
+        shown.append(
+            {
+                "party": party.number,
+                "organization": party.organization,
+                "wallet": party.wallet,
+                "credited_wei": str(claimable + claimed),
+                "claimed_wei": str(claimed),
+                "claimable_wei": str(claimable),
+                "equal_wei": str(equal.get(party.number, 0)),
+                "size_wei": None if size is None else str(size.get(party.number, 0)),
+                "samples": samples.get(party.number),
+                "rounds": [in_round(each) for each in latest if each.party == party.number],
+            }
+        )
+    return {
+        "run": run.run_id,
+        "metering": name_of(METERING, run.terms.metering),
+        "funded_wei": str(run.funded_wei),
+        "vested_wei": str(run.vested_wei),
+        "credited_wei": str(run.credited_wei),
+        "organizations": shown,
+    }
+
+
+def list_credits(
+    session: Session, caller: Caller, run_id: str, organization: str | None, piece: Piece
+) -> list[dict[str, Any]]:
+    """What each round credited to whom, in order; the place is (`round`, `party`).
+
+    Raises:
+        NotFound: no such run that the caller may see, or no such party.
+        InvalidInput: the piece's place is none.
+    """
+    run = run_seen(session, caller, run_id)
+    query = (
+        sa.select(Credit, Event.transaction, Event.block)
+        .join(Event, Event.id == Credit.event_id)
+        .where(Credit.run_id == run.run_id)
+    )
+    if organization is not None:
+        party = party_of(
+            run.agreement, lambda each: each.organization == organization, organization
+        )
+        query = query.where(Credit.party == party.number)
+    names = {party.number: party.organization for party in run.agreement.parties}
+    return [
+        in_round(row)
+        | {
+            "party": row.party,
+            "organization": names[row.party],
+            "transaction": transaction,
+            "block": block,
+        }
+        for row, transaction, block in session.execute(
+            cut(query, piece, By(Credit.round), By(Credit.party))
+        )
+    ]
+
+
+def in_round(row: Credit) -> dict[str, Any]:
+    """What one round credited."""
+    return {
+        "round": row.round,
+        "share_bips": row.share_bips,
+        "amount_wei": str(row.amount_wei),
+    }
+
+
+def samples_of(nodes: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Party to the samples that its nodes say they have."""
+    found: dict[int, int] = {}
+    for node in nodes:
+        last = node["status"].get("last")
+        said = last.get("samples") if isinstance(last, dict) else None
+        if isinstance(said, int) and said > 0:
+            found[node["party"]] = found.get(node["party"], 0) + said
+    return found
+
+
+def _latest(session: Session, run: RunFigures) -> Sequence[Credit]:
+    query = sa.select(Credit).where(
+        Credit.run_id == run.run_id, Credit.round >= max(run.rounds - LATEST, 0)
+    )
+    return session.scalars(query.order_by(Credit.round, Credit.party)).all()
