@@ -85,7 +85,7 @@ slither: install-ape ## static analysis; time is compared in seconds to days, so
 ##
 ## Running. Variables given to make (SEED=7 KEEP=1 ...) reach the programs as environment.
 
-.PHONY: demo bench-round bench-merge bench-metering bench-marketplace seeds examples
+.PHONY: demo bench-round bench-merge bench-metering bench-marketplace seeds examples screenshots
 demo: install ## train, merge, settle and claim on this machine (SEED=, KEEP=1, see scripts/README.md)
 	@$(PY) -m scripts.demo $(ARGS)
 bench-round: install ## time one round, step by step
@@ -98,6 +98,8 @@ bench-marketplace: install ## how long pages take with 50 organizations and 2,00
 	@$(PY) -m scripts.bench_marketplace $(ARGS)
 examples: install build/examples/.installed ## sites alone, swarm by every merge rule, pooled: four data sets, five seeds
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m examples.tables $(ARGS)
+screenshots: install ## the pictures of docs/stories.md, taken anew (Debian's chromium)
+	@$(PY) -m scripts.screenshots
 seeds: install ## the demo's outcome for five seeds, as a table
 	@$(PY) -m scripts.seeds $(ARGS)
 

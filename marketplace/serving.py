@@ -26,6 +26,8 @@ from marketplace.web import (
     draft_pages,
     homes,
     live,
+    money_pages,
+    node_pages,
     pages,
     problems,
 )
@@ -78,7 +80,8 @@ def web_app(market: Market) -> FastAPI:
     app.add_middleware(SecurityHeaders, https=settings.public_web_url.startswith("https:"))
     problems.install(app, pages.error_page)
     apis = (sessions, programs, drafts, governance, agreements, nodes, runs, leases, money)
-    for module in (*apis, homes, draft_pages, agreement_pages, pages, live):
+    looks = (homes, node_pages, draft_pages, agreement_pages, money_pages, pages, live)
+    for module in (*apis, *looks):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     return app

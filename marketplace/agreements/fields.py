@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from contracts.errors import MessageError
 from contracts.messages import checksum_address
+from marketplace.agreements.terms import named
 
 KINDS: Final = ("line", "text", "integer", "tokens", "loss", "choice", "hash", "wallet")
 # What may be left open while people negotiate, and has to be there when they sign.
@@ -106,6 +107,25 @@ def value_of(field: Field, answer: str) -> Any:
     if field.kind == "integer":
         return _exact(int(answer or "0") * field.scale)
     return answer
+
+
+def answer_of(field: Field, value: Any) -> str | None:
+    """The answer that `value_of` makes this value of; None if no answer does."""
+    text = str(value)
+    if field.kind in _DECIMALS and text.isdecimal():
+        scaled = Decimal(text).scaleb(-_DECIMALS[field.kind])
+        text = format(scaled.normalize(), "f")
+    elif field.kind == "integer" and text.isdecimal():
+        whole, rest = divmod(int(text), field.scale)
+        text = str(whole) if not rest else ""
+    elif field.kind == "choice" and text.isdecimal():
+        text = str(named(field.binds.rpartition(".")[2], int(text)))
+    elif field.may_wait and re.fullmatch("(0x)?0*", text):
+        text = value = ""  # open as yet
+    try:
+        return normal(field, text) if text or value == "" else None
+    except FieldError:
+        return None
 
 
 def _of_its_kind(field: Field, text: str) -> str:

@@ -149,6 +149,12 @@ def load(folder: Path | None = None) -> dict[str, Template]:
     return found
 
 
+def common_fields() -> tuple[Field, ...]:
+    """The questions that templates share."""
+    shared = tomllib.loads((SHIPPED / _COMMON).read_text(encoding="utf-8"))
+    return tuple(_field(each, {}) for each in shared["fields"])
+
+
 def template_named(known: Mapping[str, Template], name: str) -> Template:
     """One of them. Raises NotFound."""
     if name not in known:

@@ -77,8 +77,7 @@ def complete_terms(fields: dict[str, Any], parties: int) -> Terms:
     Raises:
         InvalidInput: they cannot be meant, or nobody could run them.
     """
-    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
-    values = _DEFAULTS | {"metering": metering} | fields
+    values = defaults(parties)["terms"] | fields
     adaptive = values.pop("adaptive_sync", False)
     if type(adaptive) is not bool:
         raise InvalidInput("adaptive_sync must be true or false")
@@ -136,6 +135,18 @@ def name_of(codes: dict[str, int], code: int) -> str:
 def batches(terms: Terms) -> tuple[int, bool]:
     """Batches between two rounds, and whether they become fewer as the loss falls."""
     return terms.sync_frequency & ~ADAPTIVE_SYNC, bool(terms.sync_frequency & ADAPTIVE_SYNC)
+
+
+def named(name: str, value: Any) -> Any:
+    """A value of the terms, by name if it is a code."""
+    codes = {code: text for text, code in CODES.get(name, {}).items()}
+    return codes.get(value, value)
+
+
+def defaults(parties: int) -> dict[str, dict[str, Any]]:
+    """What the terms and the bylaws of a draft say where it says nothing."""
+    metering = METERING["common" if parties >= LEAST_PARTIES_METERED else "equal"]
+    return {"terms": _DEFAULTS | {"metering": metering}, "bylaws": to_json(Bylaws())}
 
 
 def _read(struct: type[_S], what: str, fields: dict[str, Any]) -> _S:

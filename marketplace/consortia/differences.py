@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from marketplace.agreements.fields import Field, answer_of
 from marketplace.agreements.templating import Template
+from marketplace.consortia import plain
 from marketplace.storage.models import DraftVersion
 
 # Words, runs of white space, and single other characters.
@@ -39,7 +41,7 @@ def compare(
     return {
         "from": before.number,
         "to": after.number,
-        "terms": changed_terms(before.draft, after.draft, _labels(after, templates)),
+        "terms": changed_terms(before.draft, after.draft, _fields(after, templates)),
         "text": [asdict(each) for each in passages(before.document, after.document)],
     }
 
@@ -73,27 +75,40 @@ def words(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]
 
 
 def changed_terms(
-    before: Mapping[str, Any], after: Mapping[str, Any], labels: Mapping[str, str]
+    before: Mapping[str, Any], after: Mapping[str, Any], fields: Mapping[str, Field]
 ) -> list[dict[str, str]]:
     """What the message says otherwise: `name`, `label`, `before`, `after`."""
     old, new = _flat(before), _flat(after)
     return [
         {
             "name": name,
-            "label": labels.get(name, name.rpartition(".")[2].replace("_", " ")),
-            "before": old.get(name, ""),
-            "after": new.get(name, ""),
+            "label": fields[name].label
+            if name in fields
+            else name.rpartition(".")[2].replace("_", " "),
+            "before": _shown(fields.get(name), old.get(name, "")),
+            "after": _shown(fields.get(name), new.get(name, "")),
         }
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     ]
 
 
-def _labels(version: DraftVersion, templates: Mapping[str, Template]) -> dict[str, str]:
-    template = templates.get(version.proposal["template"])
-    if template is None:
-        return {}
-    return {each.binds or each.name: each.label for each in template.fields}
+def _fields(version: DraftVersion, templates: Mapping[str, Template]) -> dict[str, Field]:
+    template = templates.get(version.proposal["template"], plain.form())
+    return {each.binds or each.name: each for each in template.fields}
+
+
+def _shown(field: Field | None, value: str) -> str:
+    """As the form has it, with its unit: tokens and not wei, days and not seconds."""
+    answer = answer_of(field, value) if field else None
+    if field is None or answer is None:
+        return value
+    if field.kind == "choice":
+        return field.choice(answer).label
+    unit, _, of_zero = field.unit.partition("; 0: ")
+    if answer == "0" and of_zero:
+        return of_zero
+    return f"{answer} {unit.removesuffix(' at most').removesuffix(' at least')}".strip()
 
 
 def _flat(draft: Mapping[str, Any]) -> dict[str, str]:

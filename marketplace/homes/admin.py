@@ -10,10 +10,13 @@ from sqlalchemy.orm import Session
 from marketplace.access import Caller, visible
 from marketplace.agreements.service import WITHOUT_TEXT, summaries
 from marketplace.chain import outbox
+from marketplace.consortia.views import summaries as summaries_of_drafts
+from marketplace.consortia.views import visible_negotiations
+from marketplace.homes.news import latest
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
 from marketplace.runs import views
-from marketplace.storage.models import Agreement, Enrollment, Operation, Rejection
+from marketplace.storage.models import Agreement, Enrollment, Negotiation, Operation, Rejection
 
 _FAILED_SHOWN_S = 7 * 86_400
 
@@ -25,14 +28,19 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     agreements = summaries(session, session.scalars(ordered).all(), now_s)
     nodes = [n for n in status.list_nodes(session, caller, None, now_s) if not n["retired"]]
     runs = views.list_runs(session, caller)
+    news = latest(session, caller)
     return {
         "to_do": [
+            *_of_drafts(session, caller),
             *_of_agreements(agreements),
+            *_without_nodes(agreements, nodes),
             *_of_enrollments(session, caller),
             *_of_operations(session, caller, now_s),
             *_of_nodes(nodes, now_s),
             *_of_runs(runs),
+            *(_item(n["text"], n["hint"], n["link"]) for n in news if n["pressing"]),
         ],
+        "news": news,
         "partners": _partners(agreements, nodes),
         "agreements": agreements,
         "runs": runs,
@@ -42,6 +50,47 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
 
 def _item(text: str, hint: str, link: str) -> dict[str, str]:
     return {"text": text, "hint": hint, "link": link}
+
+
+def _of_drafts(session: Session, caller: Caller) -> list[dict[str, str]]:
+    query = sa.select(Negotiation).where(visible_negotiations(caller), Negotiation.state == "open")
+    ordered = query.order_by(Negotiation.updated_s.desc())
+    return [
+        _item(
+            f"{each['title']}: to be agreed: {', '.join(each['open_items'])}",
+            "invite whose wallet is not named; what is missing of the terms, anybody proposes",
+            f"/drafts/{each['id']}",
+        )
+        if each["open_items"]
+        else _item(
+            f"{each['title']}: nothing is open any more",
+            "when all are content, one of them offers this version for signature",
+            f"/drafts/{each['id']}",
+        )
+        for each in summaries_of_drafts(session, session.scalars(ordered).all())
+    ]
+
+
+def _without_nodes(
+    agreements: list[dict[str, Any]], nodes: list[dict[str, Any]]
+) -> list[dict[str, str]]:
+    present = {(node["agreement"], node["party"]) for node in nodes}
+    return [
+        _item(
+            f"{each['title']}: no node yet of {_names(missing)}",
+            "its owner, or you, makes an enrollment token and hands it to the operator",
+            f"/agreements/{each['id']}/nodes",
+        )
+        for each in agreements
+        if each["state"] == "active"
+        and (
+            missing := [
+                party["organization"]
+                for party in each["parties"]
+                if not party.get("out") and (each["id"], party["party"]) not in present
+            ]
+        )
+    ]
 
 
 def _of_agreements(agreements: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -107,7 +156,7 @@ def _of_nodes(nodes: list[dict[str, Any]], now_s: int) -> list[dict[str, str]]:
             found.append(_item(f"{name} is silent", "ask its operator", "/nodes"))
         elif expires_s is not None and expires_s - now_s < SOON_S:
             found.append(
-                _item(f"the certificate of {name} ends soon", "ask its operator", "/nodes")
+                _item(f"The certificate of {name} ends soon", "ask its operator", "/nodes")
             )
     return found
 

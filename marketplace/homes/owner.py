@@ -9,29 +9,33 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.messages import Terms, from_json
+from contracts.parties import parties_in
 from marketplace.access import Caller
 from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.standing import standings
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
 from marketplace.chain.books import balances_of
+from marketplace.homes.news import latest
+from marketplace.money.choices import periods
 from marketplace.nodes.status import nodes_of
 from marketplace.runs import views
 from marketplace.runs.earnings import LATEST, in_round, samples_of
 from marketplace.runs.readmodel import RunFigures, runs_seen
-from marketplace.runs.rounds import count_of, split_otherwise
+from marketplace.runs.rounds import split_otherwise
 from marketplace.storage.models import Agreement, Credit, Event, Party, Round
 from metering.ledger import Account, Kind
 
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
-    """Earnings of the caller's organizations, by run; sums; what runs to come may pay.
+    """Earnings of the caller's organizations, by run; sums; news; what runs to come may pay.
 
     Amounts are wei, as decimals in strings.
 
     Raises:
         SignInRequired: a visitor, who owns nothing.
     """
-    seen = runs_seen(session, Caller(caller.signed_in))
+    me = Caller(caller.signed_in)
+    seen = runs_seen(session, me)
     samples = _samples(session, seen, now_s)
     runs = [
         _of_run(session, run, party, samples[run.agreement.id])
@@ -42,6 +46,9 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     return {
         "runs": runs,
         "to_come": _to_come(session, caller, {run["agreement"] for run in runs}),
+        "news": latest(session, me),
+        "organizations": _organizations(session, caller),
+        "periods": periods(now_s),
         **{
             name: str(sum(int(run[name]) for run in runs))
             for name in ("credited_wei", "claimed_wei", "claimable_wei", "equal_wei")
@@ -75,7 +82,7 @@ def _of_run(
         "size_wei": None if size is None else str(size.get(party.number, 0)),
         "samples": samples.get(party.number),
         "claims": _claims(session, run.run_id, party.number),
-        "latest": _latest(session, run.run_id, party.number),
+        "latest": _latest(session, run.run_id, party.number, samples),
     }
 
 
@@ -91,19 +98,42 @@ def _claims(session: Session, run_id: str, party: int) -> list[dict[str, Any]]:
     ]
 
 
-def _latest(session: Session, run_id: str, party: int) -> list[dict[str, Any]]:
-    """The last rounds that paid the party, newest first, and among how many each was divided."""
+def _latest(
+    session: Session, run_id: str, party: int, samples: dict[int, int]
+) -> list[dict[str, Any]]:
+    """The last rounds that paid the party, newest first, with what other splits would have paid."""
     query = (
-        sa.select(Credit, Round.paid)
-        .outerjoin(Round, sa.and_(Round.run_id == Credit.run_id, Round.number == Credit.round))
+        sa.select(Credit, Round, Event.transaction, Event.block)
+        .join(Round, sa.and_(Round.run_id == Credit.run_id, Round.number == Credit.round))
+        .join(Event, Event.id == Credit.event_id)
         .where(Credit.run_id == run_id, Credit.party == party)
         .order_by(Credit.round.desc())
         .limit(LATEST)
     )
-    return [
-        in_round(row) | {"organizations": count_of(paid or 0)}
-        for row, paid in session.execute(query)
-    ]
+    found = []
+    for row, sealed, transaction, block in session.execute(query):
+        among = parties_in(sealed.paid) or (party,)
+        told = [samples.get(each, 0) for each in among]
+        found.append(
+            in_round(row)
+            | {
+                "organizations": len(among),
+                "equal_wei": str(sealed.credited_wei // len(among)),
+                "size_bips": 10_000 * samples.get(party, 0) / sum(told) if all(told) else None,
+                "transaction": transaction,
+                "block": block,
+            }
+        )
+    return found
+
+
+def _organizations(session: Session, caller: Caller) -> list[str]:
+    """Those that have had an agreement in force, so that there are statements of them."""
+    founded = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
+    query = sa.select(Party.organization).where(
+        Party.wallet == caller.wallet, Party.agreement_id.in_(founded)
+    )
+    return sorted(set(session.scalars(query)))
 
 
 def _to_come(session: Session, caller: Caller, with_runs: set[str]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -17,14 +16,14 @@ from marketplace.errors import InvalidInput, MarketError
 from marketplace.governance.actions import effect_of
 from marketplace.governance.history import history
 from marketplace.governance.wishes import Wish
-from marketplace.identity.secrets import enrollment_token
-from marketplace.nodes import status, tokens
+from marketplace.nodes import status
 from marketplace.nodes.numbering import unsettled
 from marketplace.runs import views
 from marketplace.storage.pieces import ALL, Piece
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from marketplace.web.forms import first, form_of, go
+from marketplace.web.node_pages import label, token
 from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
@@ -44,7 +43,10 @@ async def agreement(
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
     told = await market.database.read(history, caller, agreement_id, market.clock(), Piece(1))
-    return page(request, "agreement.html", caller, tab="overview", latest=told, **shown)
+    nodes = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
+    return page(
+        request, "agreement.html", caller, tab="overview", latest=told, nodes=nodes, **shown
+    )
 
 
 @router.get("/agreements/{agreement_id}/nodes")
@@ -60,24 +62,11 @@ async def make_token(
 ) -> Response:
     """A token for one node, shown in the answer itself: it is kept nowhere."""
     form = await form_of(request)
-    organization, node = first(form, "organization"), first(form, "node").lower()
+    organization, node, url = (first(form, name) for name in ("organization", "node", "url"))
     error: MarketError | None = None
     made: dict[str, Any] | None = None
     try:
-        token = await market.database.write(
-            tokens.create,
-            caller,
-            agreement_id,
-            organization,
-            _label(node),
-            market.authority.trust_domain,
-            market.clock(),
-            market.token_lifetime_s,
-        )
-        secret = enrollment_token(
-            market.settings.public_agent_url, market.authority.fingerprint, token["secret"]
-        )
-        made = {"token": secret, "node": node, "organization": organization, **token}
+        made = await token(market, caller, agreement_id, organization, node, url)
     except MarketError as problem:
         error = problem
     shown = await _nodes(request, caller, market, agreement_id, made=made, error=error)
@@ -172,7 +161,7 @@ async def admit(request: Request, caller: CallerOf, market: MarketOf) -> Respons
         await market.database.write(
             market.admissions.admit,
             caller,
-            _label(organization),
+            label(organization),
             _address(wallet),
             market.clock(),
         )
@@ -293,14 +282,6 @@ async def _replaced(
 _AT_ONCE = 16  # questions to the chain
 _ON_CHAIN = ("active", "suspended", "terminated", "expired")
 _ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon", "leave")
-
-
-def _label(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]{1,63}", text):
-        raise InvalidInput(
-            f"{text!r} cannot be a name", hint="1 to 63 lower-case letters, digits and hyphens"
-        )
-    return text
 
 
 def _address(text: str) -> str:

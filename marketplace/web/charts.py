@@ -208,8 +208,8 @@ def ring(nodes: Sequence[dict[str, Any]], leader: str | None) -> Ring | None:
             Seat(
                 x=round(middle + _RING_RADIUS * x, 1),
                 y=round(middle + _RING_RADIUS * y, 1),
-                text_x=round(middle + (_RING_RADIUS + 14) * x, 1),
-                text_y=round(middle + (_RING_RADIUS + 14) * y + 4, 1),
+                text_x=round(middle + (_RING_RADIUS + 20) * x, 1),
+                text_y=round(middle + (_RING_RADIUS + 20) * y + 4, 1),
                 anchor="middle" if abs(x) < 0.3 else "start" if x > 0 else "end",
                 name=f"{node['organization']}/{node['node']}",
                 party=node["party"],

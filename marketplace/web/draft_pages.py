@@ -13,9 +13,10 @@ from marketplace.access import Caller
 from marketplace.agreements.drafts import LEAST_PARTIES
 from marketplace.agreements.templating import BadAnswers, Template, template_named
 from marketplace.app import Market
+from marketplace.consortia import plain
 from marketplace.consortia.proposals import OpenParty, Proposal
 from marketplace.consortia.views import may_negotiate, negotiated
-from marketplace.errors import InvalidInput, MarketError
+from marketplace.errors import MarketError
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier
 from marketplace.web.forms import first, form_of, go
@@ -31,14 +32,15 @@ Secret = Annotated[str, Path(min_length=1, max_length=128)]
 @router.get("/drafts/new")
 async def choose(request: Request, caller: CallerOf, market: MarketOf) -> Response:
     _ = caller.signed_in
-    return page(request, "draft_new.html", caller, templates=market.templates.values())
+    templates = (*market.templates.values(), plain.form())
+    return page(request, "draft_new.html", caller, templates=templates)
 
 
 @router.get("/drafts/new/{name}")
 async def fill(
     request: Request, name: TemplateName, caller: CallerOf, market: MarketOf
 ) -> Response:
-    template = template_named(market.templates, name)
+    template = _template(market, name)
     parties = [OpenParty.model_construct(organization="") for _ in range(_EMPTY_PARTIES)]
     if not caller.is_admin:
         parties[0].wallet = caller.signed_in
@@ -52,7 +54,7 @@ async def start(
     request: Request, name: TemplateName, caller: CallerOf, market: MarketOf
 ) -> Response:
     _ = caller.signed_in
-    template = template_named(market.templates, name)
+    template = _template(market, name)
     form = await form_of(request)
     if "add-party" in form:
         return _again(request, caller, template, form)
@@ -64,7 +66,7 @@ async def start(
             first(form, "note"),
             market.clock(),
         )
-    except InvalidInput as error:
+    except MarketError as error:
         return _again(request, caller, template, form, error)
     return go(f"/drafts/{made['id']}")
 
@@ -83,13 +85,9 @@ async def edit(
     await market.database.read(negotiated, caller, draft_id)
     shown = await market.database.read(market.negotiations.show, caller, draft_id)
     proposal = shown["proposal"]
-    if not proposal["template"]:
-        raise InvalidInput(
-            "this draft was not made from a template, so there is no form for it",
-            hint=f"swarm-market draft propose {draft_id} --file draft.toml",
-        )
-    template = template_named(market.templates, proposal["template"])
-    return _form(request, caller, template, proposal["answers"], proposal["parties"], shown)
+    template = _template(market, proposal["template"])
+    answers = proposal["answers"] if proposal["template"] else plain.answers_of(proposal)
+    return _form(request, caller, template, answers, proposal["parties"], shown)
 
 
 @router.post("/drafts/{draft_id}/edit")
@@ -98,7 +96,7 @@ async def propose(
 ) -> Response:
     await market.database.read(negotiated, caller, draft_id)
     shown = await market.database.read(market.negotiations.show, caller, draft_id)
-    template = template_named(market.templates, shown["proposal"]["template"])
+    template = _template(market, shown["proposal"]["template"])
     form = await form_of(request)
     if "add-party" in form:
         return _again(request, caller, template, form, None, shown)
@@ -108,7 +106,7 @@ async def propose(
             caller,
             draft_id,
             _number(first(form, "based-on")),
-            _proposal(template, form),
+            _proposal(template, form, shown["proposal"]["fields"]),
             first(form, "note"),
             market.clock(),
         )
@@ -229,7 +227,11 @@ async def _draft(
     )
 
 
-def _proposal(template: Template, form: Form) -> Proposal:
+def _template(market: Market, name: str) -> Template:
+    return plain.form() if name in ("", plain.NAME) else template_named(market.templates, name)
+
+
+def _proposal(template: Template, form: Form, before: Mapping[str, Any] | None = None) -> Proposal:
     answers = {each.name: first(form, each.name) for each in template.fields}
     wrong: dict[str, str] = {}
     parties = []
@@ -249,6 +251,8 @@ def _proposal(template: Template, form: Form) -> Proposal:
         wrong["parties"] = f"an agreement has {LEAST_PARTIES} parties at least"
     if wrong:
         raise BadAnswers(wrong)
+    if template is plain.form():
+        return plain.proposal_of(answers, parties, before)
     try:
         return Proposal(template=template.name, answers=answers, parties=parties)
     except ValidationError as error:

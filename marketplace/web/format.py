@@ -20,7 +20,7 @@ def loss(value_e9: int | None) -> str:
 
 
 def metric(value_e9: int | None) -> str:
-    return "–" if value_e9 is None else f"{value_e9 / 1e9:.4f}".rstrip("0").rstrip(".")
+    return "–" if value_e9 is None else f"{value_e9 / 1e9:.4f}"
 
 
 def tokens(amount_wei: int | str | None) -> str:
@@ -31,6 +31,17 @@ def tokens(amount_wei: int | str | None) -> str:
     digits = 2 if amount >= _TOKEN_WEI or amount == 0 else 6
     whole, rest = divmod(amount, _TOKEN_WEI)
     return f"{whole:,}".replace(",", "\u202f") + f".{rest:018d}"[: digits + 1]
+
+
+def column(amount_wei: int | str | None) -> str:
+    """Tokens with four decimals whatever the amount, rounded down: for columns of them."""
+    if amount_wei is None:
+        return "–"
+    amount = int(amount_wei)
+    if 0 < amount < _TOKEN_WEI // 10_000:
+        return "< 0.0001"
+    whole, rest = divmod(amount, _TOKEN_WEI)
+    return f"{whole:,}".replace(",", "\u202f") + f".{rest:018d}"[:5]
 
 
 def exact(amount_wei: int | str | None) -> str:
@@ -76,6 +87,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "loss": loss,
     "metric": metric,
     "tokens": tokens,
+    "column": column,
     "exact": exact,
     "scaled": scaled,
     "grouped": grouped,

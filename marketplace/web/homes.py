@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from marketplace.access import Caller
-from marketplace.homes import admin, operator, owner
+from marketplace.homes import admin, owner
 from marketplace.runs import views
 from marketplace.runs.compare import compare
 from marketplace.web import charts
@@ -76,11 +76,6 @@ async def owner_home(request: Request, caller: CallerOf, market: MarketOf) -> Re
     return await _home(request, caller, market, "home_owner.html", owner.show)
 
 
-@router.get("/my-nodes")
-async def operator_home(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    return await _home(request, caller, market, "home_operator.html", operator.show)
-
-
 async def _home(
     request: Request,
     caller: Caller,
@@ -89,4 +84,6 @@ async def _home(
     show: Callable[..., dict[str, Any]],
 ) -> Response:
     shown = await market.database.read(show, caller, market.clock())
-    return page(request, template, caller, now_s=market.clock(), **shown)
+    return page(
+        request, template, caller, now_s=market.clock(), rpc_url=market.node_rpc_url, **shown
+    )

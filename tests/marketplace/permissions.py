@@ -137,6 +137,12 @@ MATRIX: Final[dict[str, Row]] = {
     "GET /admin": Row(SIGNED_IN, SIGNED_IN),
     "GET /earnings": Row(SIGNED_IN, SIGNED_IN),
     "GET /my-nodes": Row(SIGNED_IN, SIGNED_IN),
+    "POST /my-nodes/tokens": Row(
+        "opa",
+        "a",
+        {"seat": "{agreement_id} {organization}", "node": "site-7"},
+    ),
+    "GET /statements/{organization}": Row("ouga", "ga"),
     "GET /runs/{run_id}": Row("opuga", "ga"),
     "GET /comparison": Row("opuga", "ga", query="?run={run_id}&run={second_run_id}"),
     "GET /agreements": Row(SIGNED_IN, SIGNED_IN),

@@ -6,9 +6,12 @@ With `SWARM_SCREENSHOTS=folder` each story leaves pictures of what its person sa
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -40,6 +43,7 @@ def running(world: object) -> Federation:
     federation.agree()
     for name in federation.wallets:
         federation.enroll(name)
+    say(federation)
     federation.start(f"tumors-{federation.number}")
     federation.fund(1000)
     rows = (
@@ -53,6 +57,27 @@ def running(world: object) -> Federation:
     with federation.owner("clinic-a") as owner:
         eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 4)
     return federation
+
+
+def say(federation: Federation) -> None:
+    """The nodes' heartbeats: one needs its operator."""
+    now_s = int(time.time())
+    troubles = [
+        {"at_s": now_s - 70, "level": "warning", "text": "late for round 3: the update took 41 s"},
+        {"at_s": now_s - 2_400, "level": "error", "text": "no training process for 10 min"},
+    ]
+    for samples, (name, node) in zip((410, 260, 180), federation.nodes.items(), strict=True):
+        worse = name == "clinic-a"
+        status = {
+            "state": "training",
+            "round": 4,
+            "training": not worse,
+            "last": {"samples": samples},
+            "version": "0.9.1" if worse else "1.0.0",
+            "svid_expires_s": now_s + (20 if worse else 61) * 3_600,
+            "troubles": troubles if worse else [],
+        }
+        assert node.post("/agents/v1/status", status).status_code == 204
 
 
 def _owner(browser: Browser, federation: Federation) -> AbstractContextManager[Person]:
@@ -112,7 +137,7 @@ def test_an_owner_signs_approves_and_claims_with_a_wallet_in_the_browser(
 
 STORIES = {
     "admin": ("/admin", "/agreements", "/runs"),
-    "owner": ("/earnings", "/runs/{run}", "/agreements/{agreement}"),
+    "owner": ("/earnings", "/statements/clinic-a", "/runs/{run}", "/agreements/{agreement}"),
     "operator": ("/my-nodes", "/nodes"),
 }
 
@@ -140,14 +165,62 @@ def test_each_home_is_accessible_wide_narrow_light_and_dark(
             assert someone.complaints == []
 
 
+def test_an_operator_makes_a_token_and_copies_the_command(
+    browser: Browser, running: Federation
+) -> None:
+    with _owner(browser, running) as someone:
+        page = signs_in(someone, "/my-nodes")
+        page.get_by_label("Name of the node").fill("site-2")
+        page.get_by_label("Where other nodes reach it").fill("https://site-2.example:7443")
+        page.get_by_role("button", name="Make an enrollment token").click()
+        made = page.locator(".card.made")
+        expect(made).to_contain_text("swarm-node enroll --token")
+        assert someone.accessibility() == []
+        _picture(page, "operator-token")
+        # What is shown once stays until the page is left, whatever else happens.
+        running.seal(0.8, {0: 3000, 1: 5000, 2: 2000})
+        page.wait_for_timeout(1_500)  # as long as a refresh would take
+        expect(made).to_be_visible()
+
+
+def test_times_are_those_of_the_readers_zone(browser: Browser, running: Federation) -> None:
+    seen = {}
+    for zone in ("Asia/Tokyo", "America/New_York"):
+        wallet = Wallet(CHAIN_ID, running.wallets["clinic-a"])
+        url = running.world.market_url
+        with person(browser, url, wallet, timezone_id=zone, locale="en-GB") as someone:
+            signs_in(someone, "/earnings")
+            page = someone.opens(f"/agreements/{running.agreement_id}/history")
+            until = page.locator("time[data-moment]").first
+            utc = datetime.fromisoformat(until.get_attribute("datetime") or "")
+            seen[zone] = until.text_content() or ""
+            assert f"{utc.astimezone(ZoneInfo(zone)):%H:%M}" in seen[zone]
+    assert len(set(seen.values())) == 2
+
+
+def test_a_transaction_is_copied_whole(browser: Browser, running: Federation) -> None:
+    wallet = Wallet(CHAIN_ID, running.wallets["clinic-a"])
+    permissions = ["clipboard-read", "clipboard-write"]
+    with person(browser, running.world.market_url, wallet, permissions=permissions) as someone:
+        page = signs_in(someone, "/earnings")
+        shown = page.locator("details button.hash").first
+        whole = shown.get_attribute("title") or ""
+        assert len(whole) == 66
+        shown.focus()
+        page.keyboard.press("Enter")
+        expect(shown).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == whole
+
+
 def test_everything_can_be_reached_with_the_keyboard(browser: Browser, running: Federation) -> None:
     with _owner(browser, running) as someone:
         page = signs_in(someone, "/earnings")
         reached = set()
-        for _ in range(40):
+        for _ in range(60):
             page.keyboard.press("Tab")
             reached.add(page.evaluate("document.activeElement.textContent.trim()"))
-        assert {"Skip to content", "Runs", "My nodes", "Claim", "Sign out"} <= reached
+        assert {"Skip to content", "Runs", "My nodes", "Sign out", "PDF"} <= reached
+        assert any(each.startswith("Claim ") for each in reached)
 
 
 def test_a_page_that_lost_the_marketplace_says_so(browser: Browser, running: Federation) -> None:

@@ -70,7 +70,7 @@ def test_three_organizations_agree_in_their_browsers_and_vote(world: World) -> N
         links = []
         for name in wallets:
             page.locator("tr", has_text=name).get_by_role("button", name="Invite").click()
-            links.append(page.locator("[data-copy]").get_attribute("data-copy") or "")
+            links.append(page.locator(".made .copy [data-copy]").get_attribute("data-copy") or "")
         kept(page, "invited")
 
     phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
@@ -116,8 +116,10 @@ def test_three_organizations_agree_in_their_browsers_and_vote(world: World) -> N
 
         page.get_by_role("link", name="Nodes").last.click()
         page.get_by_label("Name of the node").fill("site-1")
+        page.get_by_label("Where other nodes reach it").fill("https://site-1.example:7443")
         page.get_by_role("button", name="Make an enrollment token").click()
-        command = page.locator("[data-copy]").get_attribute("data-copy") or ""
+        kept(page, "token")
+        command = page.locator(".made .copy [data-copy]").get_attribute("data-copy") or ""
         stray = Node(command.split("--token ")[1].split()[0])
         stray.first_contact()
         stray.sign()

@@ -65,7 +65,7 @@ def test_partners_join_by_link_negotiate_and_sign_what_was_offered_last(world: W
         shown = partner.drafts.propose(draft["id"], last, counter, "More rounds.")
         changes = partner.drafts.changes(draft["id"])
     assert [(row["label"], row["before"], row["after"]) for row in changes["terms"]] == [
-        ("Rounds of a run", "40", "60")
+        ("Rounds of a run", "40 rounds", "60 rounds")
     ]
     moved = [each for each in changes["text"] if not each["same"]]
     assert {"change": "removed", "text": "40"} in moved[0]["before"]

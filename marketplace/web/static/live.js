@@ -4,6 +4,10 @@
 
 const SETTLE_MS = 500;
 const LOST_AFTER_MS = 6000;
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const MOMENT = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+});
 let due = false;
 
 function ages() {
@@ -13,10 +17,14 @@ function ages() {
     const [size, unit] =
       seconds < 60 ? [1, "s"] : seconds < 3600 ? [60, "min"] : seconds < 172800 ? [3600, "h"] : [86400, "d"];
     time.textContent = `${Math.floor(seconds / size)} ${unit} ago`;
+    time.title = MOMENT.format(new Date(Number(time.dataset.unix) * 1000));
   }
   // The server writes days in UTC; the reader's own zone is known here only.
   for (const time of document.querySelectorAll("time[data-day]")) {
-    time.textContent = new Date(Number(time.dataset.day) * 1000).toLocaleDateString();
+    time.textContent = DAY.format(new Date(Number(time.dataset.day) * 1000));
+  }
+  for (const time of document.querySelectorAll("time[data-moment]")) {
+    time.textContent = MOMENT.format(new Date(time.dateTime));
   }
 }
 
@@ -85,10 +93,21 @@ document.addEventListener("input", (event) => {
   if (form) form.dataset.touched = "";
 });
 
+// Browsers lend their clipboard to pages that came by HTTPS only, or from this machine.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
+  await copy(button.dataset.copy);
   const label = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = label), 1500);
