@@ -80,11 +80,11 @@ abstract contract LocalSwarm is Voting {
         sealBy(runId, signers, rows, nobody());
     }
 
-    function sealBy(bytes32 runId, uint16[] memory signers, ITraining.Row[] memory rows, ITraining.Votes memory late)
+    function sealBy(bytes32 runId, uint16[] memory signers, ITraining.Row[] memory rows, ITraining.Votes memory added)
         internal
     {
         ITraining.Attestation memory attested = common(runId);
-        training.sealLocal(attested, votes(attested, signers, rows), _sealed[runId], late);
+        training.sealLocal(attested, votes(attested, signers, rows), _sealed[runId], added);
         _sealed[runId] = attested;
     }
 

@@ -162,13 +162,13 @@ abstract contract Swarm {
             );
     }
 
-    function enroll(IConsortium.Enrollment memory request, uint256 walletKey, uint256 key)
+    function enroll(IConsortium.Enrollment memory wanted, uint256 walletKey, uint256 key)
         internal
         returns (uint16 registration)
     {
-        bytes32 digest = digestOf(address(consortium), this.hashEnrollment(request));
-        registration = consortium.enroll(request, sign(walletKey, digest), sign(key, digest));
-        nodeKey[request.agreement][registration] = key;
+        bytes32 digest = digestOf(address(consortium), this.hashEnrollment(wanted));
+        registration = consortium.enroll(wanted, sign(walletKey, digest), sign(key, digest));
+        nodeKey[wanted.agreement][registration] = key;
     }
 
     function enroll(bytes32 agreement, uint16 party, string memory node) internal returns (uint16 registration) {
