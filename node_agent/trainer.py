@@ -60,6 +60,13 @@ class Evaluation:
     seconds: float
     has_data: bool = True
     """False: it has no validation data, and the other numbers mean nothing."""
+    row_losses: tuple[float, float] | None = None
+    """Both losses on the data that others are judged by under `local`, where that are others."""
+
+    @property
+    def judged(self) -> tuple[float, float]:
+        """Losses at the base and at the merged model on what others are judged by."""
+        return self.row_losses or (self.loss_before, self.loss_after)
 
 
 class Trainer:
@@ -169,8 +176,15 @@ class Trainer:
             losses = answer["loss_before"], answer["loss_after"]
             if losses == (None, None):
                 return Evaluation(nan, nan, nan, took_s, has_data=False)
-            return Evaluation(float(losses[0]), float(losses[1]), float(answer["metric"]), took_s)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            row = answer.get("row_losses")
+            return Evaluation(
+                float(losses[0]),
+                float(losses[1]),
+                float(answer["metric"]),
+                took_s,
+                row_losses=None if row is None else (float(row[0]), float(row[1])),
+            )
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise TrainingSocketError(f"The evaluation is incomplete: {error!r}") from error
 
     async def release(self, instruction: Mapping[str, Any]) -> Request | None:

@@ -1,9 +1,10 @@
 """A training process without a training framework: every site walks towards its own optimum.
 
 The loss of the agreed data is L(W) = ½ · mean((W − c)²) with c = 1; a site's own data may have
-another c (`--held-out`). A site trains towards 1 + its offset, so contributions differ and are
-known. For benchmarks and tests of everything around training; `--idle` neither trains nor measures:
-it sends what it loaded, and reports loss 1.
+another c (`--held-out`), and those by which it judges others a third (`--opinion`). A site trains
+towards 1 + its offset, so contributions differ and are known. For benchmarks and tests of
+everything around training; `--idle` neither trains nor measures: it sends what it loaded, and
+reports loss 1.
 
     SWARM_AGENT_SOCKET=… python -m scripts.quadratic_trainer --offset 0.2
 """
@@ -43,12 +44,15 @@ class Quadratic:
         *,
         idle: bool,
         held_out: float | None = OPTIMUM,
+        opinion: float | None = None,
         evaluate_s: float = 0.0,
     ) -> None:
         self._initial = ParameterFile.open(initial)
         self._target = np.float32(OPTIMUM + offset)
         self._idle = idle
         self._held_out = held_out
+        self._opinion = opinion
+        self.own_opinion = opinion is not None
         self._evaluate_s, self._evaluations = evaluate_s, 0
         self._tensors = dict(self._initial.tensors())
 
@@ -90,8 +94,9 @@ class Quadratic:
         self._evaluations += 1
         if self._evaluations % 2 == 0:
             time.sleep(self._evaluate_s)  # stands for data that are not there
-        assert self._held_out is not None, "who has no data is not asked"
-        best = self._held_out
+        held_out = self._held_out
+        assert held_out is not None, "who has no data is not asked"
+        best = held_out if self._opinion is None else self._opinion
         start, end = ParameterFile.open(base).tensors(), ParameterFile.open(merged).tensors()
         size = sum(values.size for values in start.values())
         if gradient_path is not None:
@@ -104,9 +109,9 @@ class Quadratic:
                 for name, values in start.items()
             }
             write(gradient_path, gradient, {"format": "swarm-1", "kind": "gradient"})
-        before = _loss(start, best)
-        after = before if base == merged else _loss(end, best)
-        return Measured(before, after, -after)
+        before, after = (_loss(each, held_out) for each in (start, end))
+        row = None if self._opinion is None else (_loss(start, best), _loss(end, best))
+        return Measured(before, after, -after, row)
 
 
 def _loss(tensors: Mapping[str, np.ndarray], best: float) -> float:
@@ -123,6 +128,7 @@ def main() -> None:
     parser.add_argument(
         "--held-out", type=float, default=0.0, help="offset of this site's own data"
     )
+    parser.add_argument("--opinion", type=float, help="offset of what others are judged by")
     parser.add_argument("--no-data", action="store_true", help="hold nothing out: abstain")
     parser.add_argument("--idle", action="store_true", help="send what was loaded")
     parser.add_argument("--batch-s", type=float, default=0.0, help="how long a batch takes")
@@ -140,6 +146,7 @@ def main() -> None:
         options.offset,
         idle=options.idle,
         held_out=held_out,
+        opinion=None if options.opinion is None else OPTIMUM + options.opinion,
         evaluate_s=options.evaluate_s,
     )
     settings = checked_settings(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from marketplace.audit.artifacts import Commit
@@ -14,6 +13,7 @@ from marketplace.audit.findings import Findings, Step
 from marketplace.audit.records import Records
 from metering.split import node_weights
 from node_agent.errors import NodeError
+from node_agent.merge.coalition import Whole
 from node_agent.merge.registry import find_rule, merge, state_root
 from node_agent.parameters.format import ParameterFile
 
@@ -24,11 +24,9 @@ class Merge:
 
     commits: tuple[Commit, ...]
     parties: tuple[int, ...]
-    files: tuple[Path, ...]
-    base: Path | None
     merged: Path | None
-    coefficients: tuple[Fraction, ...] | None
-    """merged = base + Σ c_i · (update_i − base), where the rule is of that kind."""
+    whole: Whole | None
+    """To merge parts of it again; None where its base is not there, or nothing was merged."""
 
 
 class Merging:
@@ -57,8 +55,7 @@ class Merging:
         parties = tuple(sealed.members.nodes[each.registration].party for each in commits)
         what = "the model it started from"
         base = self._files.find(sealed, Step.MERGE, "", sealed.base_root, what)
-        merged, coefficients = self._merged(sealed, parties, files, base)
-        return Merge(commits, parties, files, base, merged, coefficients)
+        return Merge(commits, parties, *self._merged(sealed, parties, files, base))
 
     def _merged(
         self,
@@ -66,7 +63,7 @@ class Merging:
         parties: Sequence[int],
         files: Sequence[Path],
         base: Path | None,
-    ) -> tuple[Path | None, tuple[Fraction, ...] | None]:
+    ) -> tuple[Path | None, Whole | None]:
         place, root = sealed.place(Step.MERGE), sealed.attestation.merged_root
         if not files:
             self._findings.same(place, "merged model of no updates", sealed.base_root, root)
@@ -108,13 +105,27 @@ class Merging:
         made = {root: out}
         if outcome.state:
             made[outcome.state.root] = state_out
-        self._keep(made, base)
-        return self._files.made[root], outcome.coefficients
+        self._keep(made, base, state)
+        whole = (
+            None
+            if base is None
+            else Whole(
+                rule=terms.merge_rule,
+                parameter_e6=terms.merge_parameter,
+                parties=tuple(parties),
+                files=tuple(files),
+                weights=tuple(weights),
+                coefficients=outcome.coefficients,
+                base=base,
+                state=state,
+            )
+        )
+        return self._files.made[root], whole
 
-    def _keep(self, made: dict[bytes, Path], base: Path | None) -> None:
-        """Keep what was merged under its root, and of older ones only what is still the base."""
+    def _keep(self, made: dict[bytes, Path], *used: Path | None) -> None:
+        """Keep what was merged under its root, and of older ones only what it was made of."""
         for root, path in list(self._files.made.items()):
-            if path != base:
+            if path not in used:
                 path.unlink()
                 del self._files.made[root]
         for root, path in made.items():

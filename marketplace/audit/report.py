@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from marketplace.audit.retrain import Retrained, misplaced
+from marketplace.audit.retrain import By, Retrained, misplaced
 from marketplace.audit.walk import Audit, totals_wei
 from marketplace.cli.output import table
 
 _SHOWN_GAPS = 8
 
 
-def as_json(result: Audit, retrained: Sequence[Retrained] = ()) -> dict[str, Any]:
+def as_json(result: Audit, retrained: Sequence[Retrained] = (), by: By = By.LOSS) -> dict[str, Any]:
     """All of it; amounts in wei as decimal strings."""
     records = result.records
     money = result.money
@@ -52,6 +52,7 @@ def as_json(result: Audit, retrained: Sequence[Retrained] = ()) -> dict[str, Any
         ],
         "totals_wei": {name: str(wei) for name, wei in totals_wei(result).items()},
         "retrained": [asdict(each) for each in retrained],
+        "retrained_by": str(by) if retrained else None,
     }
 
 
@@ -62,7 +63,7 @@ def verdict(result: Audit) -> str:
     return "same" if result.complete else "incomplete"
 
 
-def as_text(result: Audit, retrained: Sequence[Retrained] = ()) -> list[str]:
+def as_text(result: Audit, retrained: Sequence[Retrained] = (), by: By = By.LOSS) -> list[str]:
     """Tables, then what could not be recomputed, then the verdict."""
     records = result.records
     lines = [
@@ -76,7 +77,7 @@ def as_text(result: Audit, retrained: Sequence[Retrained] = ()) -> list[str]:
         ", ".join(f"{name} {wei}" for name, wei in totals_wei(result).items()) + " wei",
     ]
     if retrained:
-        lines += ["", *_retrained(retrained)]
+        lines += ["", *_retrained(retrained, by)]
     lines += ["", *_gaps(result), _verdict(result)]
     return lines
 
@@ -111,7 +112,8 @@ def _organizations(result: Audit) -> str:
     return table(("organization", "share", "credited [wei]", "claimed [wei]"), rows)
 
 
-def _retrained(rows: Sequence[Retrained]) -> list[str]:
+def _retrained(rows: Sequence[Retrained], by: By) -> list[str]:
+    worth = "loss it took away" if by is By.LOSS else "better metric by"
     shown = [
         (
             each.organization,
@@ -124,7 +126,7 @@ def _retrained(rows: Sequence[Retrained]) -> list[str]:
     ]
     paid, equal = misplaced(tuple(rows))
     return [
-        table(("organization", "loss it took away", "retrained", "paid", "if equal"), shown),
+        table(("organization", worth, "retrained", "paid", "if equal"), shown),
         f"differs from the retrained shares: {paid:.1%} of what was paid, {equal:.1%} of an equal "
         "split",
     ]

@@ -4,6 +4,10 @@ Per-round shares value updates. The retrain audit values organizations: it train
 with each one alone and with all but each, 2N + 1 trainings, on a function of the auditor's. It
 shows whether pay went to the right places on the whole. It is no proof that a payment was wrong:
 the trainings are others than those that took place, and what they are measured on decides.
+
+A training is worth the loss it takes away, as pay is: shares and progress are measured in the loss,
+also where a metric ends the run. Such a run says what else its organizations want, so trainings can
+be judged by that metric as well.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +26,18 @@ from marketplace.errors import InvalidInput
 from metering.contribution import Coalition, retrain_audit
 from metering.split import FULL_BIPS, equal_bips, metered_bips
 
+_BETTER = {1: -1, 2: 1}  # by Terms.stopping: 1 = lowest metric, 2 = highest metric
+
 Train = Callable[[frozenset[str]], float]
-"""train(organizations) -> loss of a training by these; of the initial model for none."""
+"""train(organizations) -> loss or metric of a training by these; of the initial model for none."""
+
+
+class By(StrEnum):
+    """What the number is that a training gives."""
+
+    LOSS = "loss"
+    METRIC = "metric"
+    """The one that ends the run; its terms say whether more of it is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +45,27 @@ class Retrained:
     """One organization: what it added to whole trainings, and shares in basis points."""
 
     organization: str
-    value: float  # loss that it took away
+    value: float  # loss that it took away; of a metric, by how much it made it better
     retrained_bips: int
     paid_bips: int
     equal_bips: int
 
 
-def retrain(result: Audit, train: Train) -> tuple[Retrained, ...]:
+def retrain(result: Audit, train: Train, by: By = By.LOSS) -> tuple[Retrained, ...]:
     """Train again and compare.
 
     Args:
         result: of the audit.
         train: called 2N + 1 times, and once for nobody.
+        by: what it returns.
 
     Returns:
         One entry an organization of the run that had a part in a paid round, by party.
 
     Raises:
-        InvalidInput: nobody was paid, or the function gives no loss.
+        InvalidInput: nobody was paid, the function gives no number, or the run ends by no metric.
     """
+    sign = better(result.records.terms.stopping, by)
     credited = result.money.credited_wei
     parties = sorted(credited)
     if not sum(credited.values()):
@@ -56,13 +73,13 @@ def retrain(result: Audit, train: Train) -> tuple[Retrained, ...]:
     names = [result.records.organization(party) for party in parties]
 
     def utility(coalition: Coalition) -> float:
-        loss = train(frozenset(names[place] for place in coalition))
-        if not isinstance(loss, int | float) or not math.isfinite(loss):
+        number = train(frozenset(names[place] for place in coalition))
+        if not isinstance(number, int | float) or not math.isfinite(number):
             raise InvalidInput(
-                f"the training by {sorted(names[place] for place in coalition)} gave {loss!r}",
-                hint="it has to return its loss, a finite number",
+                f"the training by {sorted(names[place] for place in coalition)} gave {number!r}",
+                hint=f"it has to return its {by}, a finite number",
             )
-        return -float(loss)
+        return sign * float(number)
 
     values = retrain_audit(utility, len(parties)).tolist()
     shares = metered_bips(values) or (0,) * len(parties)
@@ -74,6 +91,22 @@ def retrain(result: Audit, train: Train) -> tuple[Retrained, ...]:
             names, parties, values, shares, equal, strict=True
         )
     )
+
+
+def better(stopping: int, by: By) -> int:
+    """Return 1 where more of what trainings are judged by is better, and -1 where less is.
+
+    Raises:
+        InvalidInput: a metric, but the run's terms do not say which way is better.
+    """
+    if by is By.LOSS:
+        return -1
+    if stopping not in _BETTER:
+        raise InvalidInput(
+            "this run ends by its loss: its terms do not say whether more of a metric is better",
+            hint="have the function return the loss, and leave out --by-metric",
+        )
+    return _BETTER[stopping]
 
 
 def misplaced(rows: tuple[Retrained, ...]) -> tuple[float, float]:

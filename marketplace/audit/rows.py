@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 from contracts.messages import Attestation, unpack_shares
-from marketplace.audit.commits import Sealed
+from marketplace.audit.commits import Sealed, header
 from marketplace.audit.findings import Findings, Step
 from marketplace.audit.merging import Merge
 from marketplace.audit.money import Money
 from marketplace.audit.records import Records
+from marketplace.audit.scores import Measure, Measured, organization_scores
 from metering.agreement import Measurement, agrees
-from metering.contribution import GAP_LIMIT, GAUSS_LEGENDRE, efficiency_gap
 from metering.fixed import LOSS_LIMIT_E9, METRIC_LIMIT_E9, SCALE, metric_to_fixed, to_fixed
-from metering.split import VOID, Row, equal_row, metered_row, organization_scores, size_row
+from metering.split import VOID, Row, equal_row, metered_row, size_row
 from node_agent.errors import NodeError
-from node_agent.parameters.format import ParameterFile
-from node_agent.scoring import dots
 
 _SIZE, _COMMON = 1, 2
 _WITHIN = 1 - 1e-9  # of the largest number that fits: floats that large are coarse
 _REFUSALS_BEFORE_VOID = 2
-
-
-class Measured(Protocol):
-    """What a measurement gives: losses as means over the agreed set, and the metric."""
-
-    @property
-    def loss_before(self) -> float: ...
-    @property
-    def loss_after(self) -> float: ...
-    @property
-    def metric(self) -> float: ...
-
-
-Measure = Callable[[Path, Path, Sequence[tuple[float, float]], Path | None], Measured]
-"""measure(base, merged, points, gradient): as a training process does it for its agent.
-
-Losses of both models on the agreed validation set; to `gradient`, if it is not None, a parameter
-file with Σ q_k ∇L(W + s_k·D) of the given points (s_k, q_k).
-"""
 
 
 class Rows:
@@ -83,7 +58,7 @@ class Rows:
         elif self._measure is None:
             self._findings.done(Step.ROW)
             return "as signed"
-        elif not self._remeasured(sealed, merge):
+        elif not self._remeasured(sealed, merge, self._measure):
             return "as signed"
         self._findings.done(Step.ROW)
         return "recomputed"
@@ -105,44 +80,19 @@ class Rows:
             totals[party] += commit.update.samples
         return size_row(totals)
 
-    def _remeasured(self, sealed: Sealed, merge: Merge) -> bool:
+    def _remeasured(self, sealed: Sealed, merge: Merge, measure: Measure) -> bool:
         place = sealed.place(Step.ROW)
-        if merge.merged is None or merge.base is None or merge.coefficients is None:
-            reason = (
-                "its merge rule weighs every coordinate, so there is no gradient to score it by"
-                if merge.merged and merge.base
-                else "the models before and after are not both there"
-            )
-            self._findings.gap(place, reason)
+        if merge.merged is None or merge.whole is None:
+            self._findings.gap(place, "the models before and after are not both there")
             return False
         try:
-            measured, phi = self._scores(merge, merge.base, merge.merged, merge.coefficients)
+            about = header(sealed, "merged")
+            measured, scores = organization_scores(measure, merge.whole, merge.merged, about)
         except NodeError as error:
             self._findings.gap(place, f"the measurement cannot be used: {error}")
             return False
-        scored = bool(phi) and all(map(math.isfinite, phi))
-        row = metered_row(organization_scores(phi, merge.parties)) if scored else VOID
-        self._agrees(sealed, measured, row)
+        self._agrees(sealed, measured, metered_row(scores) if scores else VOID)
         return True
-
-    def _scores(
-        self, merge: Merge, base: Path, merged: Path, coefficients: Sequence[Fraction]
-    ) -> tuple[Measured, list[float]]:
-        """Aumann-Shapley scores: three points, five or seven where they miss by more than 1 %."""
-        assert self._measure is not None
-        updates = [ParameterFile.open(path) for path in merge.files]
-        with tempfile.TemporaryDirectory(prefix="swarm-audit-") as scratch:
-            gradient = Path(scratch) / "gradient.safetensors"
-            for points in (GAUSS_LEGENDRE[count] for count in sorted(GAUSS_LEGENDRE)):
-                measured, phi = self._measure(base, merged, points, gradient), []
-                if not math.isfinite(measured.loss_before - measured.loss_after):
-                    break
-                products = dots(ParameterFile.open(gradient), ParameterFile.open(base), updates)
-                phi = [-float(c) * d for c, d in zip(coefficients, products, strict=True)]
-                gap = efficiency_gap(phi, measured.loss_before, measured.loss_after)
-                if not gap > GAP_LIMIT:
-                    break
-        return measured, phi
 
     def _agrees(self, sealed: Sealed, measured: Measured, row: Row) -> None:
         """Hold the signed row to one's own by the tolerance that nodes sign by."""

@@ -24,7 +24,8 @@ from marketplace.audit.findings import Difference, Findings, FirstDifference, Pl
 from marketplace.audit.merging import Merge, Merging
 from marketplace.audit.money import Money
 from marketplace.audit.records import Records
-from marketplace.audit.rows import Measure, Rows
+from marketplace.audit.rows import Rows
+from marketplace.audit.scores import Measure
 from marketplace.audit.seals import Members, Seal, check_rows, check_seal, is_local
 from metering.errors import MeteringError
 

@@ -57,6 +57,12 @@ def audit(
             "2N + 1 trainings",
         ),
     ] = "",
+    by_metric: Annotated[
+        bool,
+        typer.Option(
+            "--by-metric", help="--retrain returns the metric that ends the run, not the loss"
+        ),
+    ] = False,
     from_block: Annotated[int, typer.Option(help="where to look for events from")] = 0,
     records: Annotated[
         Path | None, typer.Option(help="audit these records instead of asking a chain")
@@ -77,12 +83,14 @@ def audit(
     from marketplace.audit.records import Records
     from marketplace.audit.report import as_json as report_json
     from marketplace.audit.report import as_text
-    from marketplace.audit.retrain import load_function
+    from marketplace.audit.retrain import By, better, load_function
     from marketplace.audit.retrain import retrain as train_again
     from marketplace.audit.walk import audit as walk
 
     if bool(rpc) == bool(records):
         raise InvalidInput("name either a chain (--rpc) or records of one (--records)")
+    if by_metric and not retrain:
+        raise InvalidInput("--by-metric says what --retrain returns: name that, too")
     measuring = load_function(measure) if measure else None
     training = load_function(retrain) if retrain else None
     files = Artifacts(artifacts or [], [initial] if initial else [])
@@ -93,13 +101,15 @@ def audit(
     else:
         addresses = Deployment.load(deployment)
         found = asyncio.run(gather(rpc, addresses, run, from_block=from_block))
+    by = By.METRIC if by_metric else By.LOSS
+    better(found.terms.stopping, by)  # asked before hours of training
     if save_records:
         found.save(save_records)
     result = walk(found, files, measuring)
     if training and not result.difference:
         note("training again, with and without each organization")
-    retrained = train_again(result, training) if training and not result.difference else ()
-    show(report_json(result, retrained), as_json, *as_text(result, retrained))
+    retrained = train_again(result, training, by) if training and not result.difference else ()
+    show(report_json(result, retrained, by), as_json, *as_text(result, retrained, by))
     if result.difference:
         raise typer.Exit(DIFFERENT)
     if not result.complete:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from metering.contribution.arithmetic import BLOCK, Float64s, Floats, block_dot, halving_sum
 from metering.contribution.games import banzhaf, exact_shapley, leave_one_out, two_n
 from metering.contribution.kinds import shapley_of_kinds
+from metering.contribution.losses import measured_coalitions, scores_of_losses
 from metering.contribution.methods import METHODS
 from metering.contribution.path import (
     GAP_LIMIT,
@@ -54,9 +55,11 @@ __all__ = [
     "exact_shapley",
     "halving_sum",
     "leave_one_out",
+    "measured_coalitions",
     "retrain_audit",
     "retrain_shapley",
     "scores",
+    "scores_of_losses",
     "shapley_of_kinds",
     "two_n",
 ]

@@ -44,6 +44,7 @@ class ArrayTrainee(ABC):
     framework: str
     gradients = True
     """Does `gradient` tell one?"""
+    own_opinion = False
 
     _schema: Schema | None = None
 

@@ -47,6 +47,8 @@ class Trainee(Protocol):
     framework: str
     gradients: bool
     """Can it tell gradients? If not, contributions are measured by losses alone (2N of them)."""
+    own_opinion: bool
+    """Does it judge others by other data than those that losses are reported of?"""
 
     def attach(self) -> Schema:
         """Fix what travels, and start to count samples."""
@@ -239,6 +241,11 @@ class SwarmCallback:
         return agent
 
     def _find_validation(self, welcome: Welcome) -> None:
+        if self._trainee.own_opinion and welcome.terms.get("metering") != "local":
+            raise SwarmRefused(
+                "opinionData is for runs under `local`: in this one all measure on the same data",
+                hint="Leave out opinionData.",
+            )
         try:
             self._trainee.use_agreed_validation(welcome.validation)
         except SwarmRefused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from node_agent.callbacks.errors import EvaluationError
 
@@ -21,18 +22,24 @@ GRADIENT_METADATA = {"format": "swarm-1", "kind": "gradient"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Mean losses over the validation data, before (at the base) and after (merged), and metric."""
+    """Mean losses over the validation data, before (at the base) and after (merged), and metric.
+
+    `row_losses` are the same two losses over the data that the gradient was measured on, where
+    that are others: what a site judges others by under `local`.
+    """
 
     loss_before: float
     loss_after: float
     metric: float
+    row_losses: tuple[float, float] | None = None
 
-    def to_json(self) -> dict[str, float | None]:
+    def to_json(self) -> dict[str, Any]:
+        row = self.row_losses
         return {
             "loss_before": reportable_loss(self.loss_before),
             "loss_after": reportable_loss(self.loss_after),
             "metric": self.metric if math.isfinite(self.metric) else 0.0,
-        }
+        } | ({"row_losses": [reportable_loss(loss) for loss in row]} if row else {})
 
 
 def reportable_loss(loss: float) -> float:

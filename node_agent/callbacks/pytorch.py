@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ OWN = (
     "model",
     "adsValData",
     "adsValBatchSize",
+    "opinionData",
     "lossFunction",
     "lossFunctionArgs",
     "metricFunction",
@@ -60,6 +62,9 @@ class SwarmCallback(base.SwarmCallback):
         adsValData: what losses are measured on: a DataLoader, a Dataset, a pair of tensors
             (inputs, targets), or a list of such pairs; None for the run's agreed data set.
         adsValBatchSize: for data that are not in batches yet.
+        opinionData: in a run under `local`, what others are judged by, where that is not
+            adsValData: best all rows that this site holds, those it trains on included. Progress
+            is still measured on adsValData. In the same forms; it must not be augmented.
         lossFunction: name of a class in torch.nn, or a function (outputs, targets) -> tensor.
         lossFunctionArgs: for the class. With reduction='sum' the reported loss is still the mean
             over the data set.
@@ -88,6 +93,7 @@ class SwarmCallback(base.SwarmCallback):
         model: torch.nn.Module | None = None,
         adsValData: Any = None,
         adsValBatchSize: int | None = None,
+        opinionData: Any = None,
         lossFunction: str | Callable[..., Any] = "BCEWithLogitsLoss",
         lossFunctionArgs: Mapping[str, Any] | None = None,
         metricFunction: str | Callable[..., Any] | None = None,
@@ -110,7 +116,9 @@ class SwarmCallback(base.SwarmCallback):
         metric = metric_of(metricFunction, metricFunctionArgs)
         torch_model = TorchModel(model)
         local = LocalOptions(torch_model, proximal, scaffold)
-        trainee = TorchTrainee(torch_model, adsValData, adsValBatchSize, loss, metric, local)
+        trainee = TorchTrainee(
+            torch_model, adsValData, adsValBatchSize, loss, metric, local, opinionData
+        )
         super().__init__(settings, trainee, logger)
         self._resume = Resume([*state, local]) if deterministic and not self._loopback else None
         self._keeper = self._resume
@@ -134,6 +142,7 @@ class TorchTrainee:
         loss: Loss,
         metric: Metric,
         local: LocalOptions | None = None,
+        opinion: Any = None,
     ) -> None:
         self._model = model
         self._local = local or LocalOptions(model, 0, False)
@@ -141,6 +150,12 @@ class TorchTrainee:
         self._batch_size = batch_size
         self._evaluator = (
             None if validation is None else self._on(ValidationData.of(validation, batch_size))
+        )
+        self.own_opinion = opinion is not None
+        self._opinion = (
+            Evaluator(model, ValidationData.of(opinion, batch_size), loss, metric_of(None, None))
+            if self.own_opinion
+            else None
         )
 
     def attach(self) -> Schema:
@@ -170,7 +185,11 @@ class TorchTrainee:
         gradient_path: Path | None,
     ) -> Measured:
         assert self._evaluator is not None, "use_agreed_validation comes first"
-        return self._evaluator.evaluate(base, merged, points, gradient_path)
+        if self._opinion is None:
+            return self._evaluator.evaluate(base, merged, points, gradient_path)
+        measured = self._evaluator.evaluate(base, merged)
+        own = self._opinion.evaluate(base, merged, points, gradient_path)
+        return replace(measured, row_losses=(own.loss_before, own.loss_after))
 
     def use_agreed_validation(self, path: Path | None) -> None:
         """Measure on the run's agreed data, unless the script brought its own.

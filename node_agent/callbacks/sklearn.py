@@ -95,6 +95,7 @@ class SklearnTrainee(ArrayTrainee):
 
     framework = "sklearn"
     gradients = False
+    own_opinion = False
 
     def __init__(
         self,

@@ -24,7 +24,6 @@ from node_agent.engine.rosters import Closed, roster_envelope
 from node_agent.engine.rows import merge_weights
 from node_agent.errors import ParameterError, PeerError
 from node_agent.merge.registry import merge, state_root
-from node_agent.merge.rules import Outcome
 from node_agent.parameters import header
 from node_agent.parameters.check import Reason, Reject, check_update
 from node_agent.parameters.format import ParameterFile
@@ -174,18 +173,15 @@ async def merge_ground(node: Node, context: RoundContext) -> Ground:
     return Ground(base, await node.rule_state(context, root) if root else None)
 
 
-def merge_files(
+def _merge_and_keep(
     node: Node,
     context: RoundContext,
     ground: Ground,
-    files: Sequence[Path],
-    weights: Sequence[int],
-    name: str,
-) -> tuple[Outcome, Path, Path]:
-    """Merge by the rule of the terms; returns the outcome, and where model and state were written.
-
-    ``name``: of the scratch files; whoever calls adopts them, or deletes them.
-    """
+    files: tuple[Path, ...],
+    weights: tuple[int, ...],
+) -> tuple[bytes, Path, tuple[Fraction, ...] | None]:
+    # A name of its own: a thread cannot be cancelled, and may go on beside the next term's merge.
+    name = f"merging-{secrets.token_hex(8)}"
     scratch = node.store.scratch(context.round, name)
     state_path = node.store.scratch(context.round, f"{name}-state")
     outcome = merge(
@@ -199,19 +195,6 @@ def merge_files(
         state=ParameterFile.open(ground.state) if ground.state else None,
         state_path=state_path,
     )
-    return outcome, scratch, state_path
-
-
-def _merge_and_keep(
-    node: Node,
-    context: RoundContext,
-    ground: Ground,
-    files: tuple[Path, ...],
-    weights: tuple[int, ...],
-) -> tuple[bytes, Path, tuple[Fraction, ...] | None]:
-    # A name of its own: a thread cannot be cancelled, and may go on beside the next term's merge.
-    name = f"merging-{secrets.token_hex(8)}"
-    outcome, scratch, state_path = merge_files(node, context, ground, files, weights, name)
     if outcome.state:
         # First: whoever finds the model must find the state that it names.
         node.store.adopt(state_path, context.round, outcome.state.root)

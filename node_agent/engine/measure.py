@@ -79,7 +79,8 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
                 "The training process has no validation data to measure on.",
                 hint="Pass adsValData: this run's pay is measured on data that all have.",
             )
-        if gradient is None or not isfinite(evaluation.loss_before - evaluation.loss_after):
+        judged = _judged(context, evaluation)
+        if gradient is None or not isfinite(judged[0] - judged[1]):
             break
         started = loop.time()
         phi = await asyncio.to_thread(
@@ -92,16 +93,17 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
             # One absurd update can do this: the round pays nobody, and goes on.
             phi = None
             break
-        if efficiency_gap(phi, evaluation.loss_before, evaluation.loss_after) <= GAP_LIMIT:
+        if efficiency_gap(phi, *judged) <= GAP_LIMIT:
             break
-    measured = evaluation.has_data and isfinite(evaluation.loss_before - evaluation.loss_after)
+    measured = evaluation.has_data and isfinite(judged[0] - judged[1])
     if metered and not by_gradient and merged.peers and measured:
         started = loop.time()
 
-        async def loss_at(path: Path) -> Evaluation:
-            return await _counted(node, context, node.trainer.evaluate(path, path, (), None))
+        async def loss_at(path: Path) -> float:
+            evaluating = node.trainer.evaluate(path, path, (), None)
+            return _judged(context, await _counted(node, context, evaluating))[1]
 
-        phi = await scores_by_losses(node, context, merged, evaluation, loss_at)
+        phi = await scores_by_losses(node, context, merged, judged, loss_at)
         score_s += loop.time() - started
     if context.local:
         shares = opinion(context, node.registration, merged.peers, phi)
@@ -111,6 +113,13 @@ async def _measure(node: Node, context: RoundContext, merged: Merged) -> Measure
     parties = frozenset(peer.party for peer in merged.peers)
     numbers = _own_numbers(evaluation) if context.local else _fixed(evaluation)
     return Measured(*numbers, shares, evaluate_s, score_s, parties, metered)
+
+
+def _judged(context: RoundContext, evaluation: Evaluation) -> tuple[float, float]:
+    """The losses that scores explain. Only under `local` may they be on data of one's choice."""
+    if context.local:
+        return evaluation.judged
+    return evaluation.loss_before, evaluation.loss_after
 
 
 async def _counted(

@@ -55,7 +55,8 @@ async def test_each_measures_on_its_own_data_and_is_paid_to_the_wei(start: Start
     await launch_agents(swarm)
     north, south, west, east = swarm.sites
     train(swarm, north, 0, "--held-out", "0.02")
-    train(swarm, south, 0, "--held-out", "-0.01")
+    # By what south judges others, the optimum is -1: they all make it worse.
+    train(swarm, south, 0, "--held-out", "-0.01", "--opinion", "-2")
     train(swarm, west, 0)
     train(swarm, east, 0, "--no-data")
     await settled(swarm)
@@ -65,11 +66,16 @@ async def test_each_measures_on_its_own_data_and_is_paid_to_the_wei(start: Start
     paid = await accrued(swarm)
     assert {site.organization: pool.credited_wei[site.party] for site in swarm.sites} == paid
     assert 0 < sum(paid.values()) <= POOL_WEI
-    # West's steps are the longest, and everybody's data say so; but nobody's own.
-    assert paid["west"] == max(paid.values())
+    # West's steps are the longest, and north's data say so; but nobody's own.
+    assert paid["west"] > paid["south"] > paid["north"]
     rows = [event for event in happened if isinstance(event, RowCounted) and event.round]
     assert all(dict(unpack_shares(row.shares))[row.party] == 0 for row in rows)
     assert all(not any(bips for _, bips in unpack_shares(r.shares)) for r in rows if r.party == 3)
+    of_south = [row for row in rows if row.party == 1]
+    assert not any(bips for row in of_south for _, bips in unpack_shares(row.shares))
+    # What it attests, and is paid by, is measured on held-out data all the same.
+    assert of_south[0].loss_before == pytest.approx(0.5 * 0.99**2 * 1e9, rel=1e-6)
+    assert all(row.loss_after < row.loss_before for row in of_south)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from marketplace.audit.artifacts import Artifacts
 from marketplace.audit.gather import gather
 from marketplace.audit.records import Records
 from marketplace.audit.report import as_json
-from marketplace.audit.rows import Measure
+from marketplace.audit.scores import Measure
 from marketplace.audit.walk import audit
 from metering.split import node_weights
 from node_agent.merge.registry import merge, state_root
@@ -157,6 +157,10 @@ class PaperRun:
             rejects=rejects,
         )
 
+    def file(self, root: bytes) -> Path:
+        """The parameter file with this root."""
+        return next(self.files.rglob(f"{root.hex()}.safetensors"))
+
     async def records(self) -> Records:
         return await gather(self.contracts.chain.rpc_url, self.contracts.deployment, NAME)
 
@@ -169,7 +173,7 @@ class PaperRun:
     def _commit(
         self, folder: Path, opening: m.Attestation, node: int, step: float, samples: int
     ) -> m.Update:
-        base = ParameterFile.open(next(self.files.rglob(f"{self.base.hex()}.safetensors")))
+        base = ParameterFile.open(self.file(self.base))
         values = base.tensors()["w"] + np.float32(step)
         header = _header("update", opening) | {"node": self.registrations[node].spiffe_id}
         written = write(folder / "new", {"w": values}, header)
@@ -185,7 +189,7 @@ class PaperRun:
         parties = [self.registrations[n].party for n in taken]
         weights = {n: party.weight for n, party in enumerate(self.alliance.agreement.parties)}
         header = _header("merged", opening)
-        base = ParameterFile.open(next(self.files.rglob(f"{self.base.hex()}.safetensors")))
+        base = ParameterFile.open(self.file(self.base))
         known = state_root(base, header)
         outcome = merge(
             terms.merge_rule,
@@ -194,9 +198,7 @@ class PaperRun:
             folder / "merged",
             header,
             base=base,
-            state=ParameterFile.open(next(self.files.rglob(f"{known.hex()}.safetensors")))
-            if known
-            else None,
+            state=ParameterFile.open(self.file(known)) if known else None,
             state_path=folder / "state",
         )
         if outcome.state:

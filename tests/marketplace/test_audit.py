@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from contracts.messages import Claim, sign
 from marketplace.audit.artifacts import Artifacts
 from marketplace.audit.records import Records
 from marketplace.audit.report import as_json
-from marketplace.audit.rows import Measure
+from marketplace.audit.retrain import By, retrain
+from marketplace.audit.scores import Measure
 from marketplace.audit.walk import audit
 from marketplace.cli import main
 from node_agent.parameters.format import ParameterFile, write
 from scripts.local_swarm import LocalSwarm
 from tests.engine.swarms import finished, launch
-from tests.marketplace.quadratic import measure
+from tests.marketplace.quadratic import measure, train
 
 SWARM_MARKET = str(Path(sys.executable).with_name("swarm-market"))
 SAME, DIFFERENT, INCOMPLETE = 0, 13, 14
@@ -296,6 +297,31 @@ def test_the_retrain_audit_stands_beside_what_was_paid(played: Played) -> None:
     for name in ("retrained_bips", "paid_bips"):
         assert sum(each[name] for each in answer["retrained"]) == pytest.approx(10_000, abs=3)
     assert sum(each["value"] for each in answer["retrained"]) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(("stopping", "sign"), [(1, -1), (2, 1)])
+def test_a_run_that_a_metric_ends_can_be_judged_by_the_metric(
+    played: Played, stopping: int, sign: int
+) -> None:
+    result = audit(Records.load(played.records), Artifacts([]))
+    terms = replace(result.records.terms, stopping=stopping)
+    result = replace(result, records=replace(result.records, terms=terms))
+    by_loss = retrain(result, train)
+    assert retrain(result, lambda who: -sign * train(who), By.METRIC) == by_loss
+    assert as_json(result, by_loss, By.METRIC)["retrained_by"] == "metric"
+
+
+def test_where_the_loss_ends_the_run_a_metric_is_refused_before_anybody_trains(
+    played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["audit", "local", "--records", str(played.records), "--by-metric"]
+    for more, said in (
+        ([], "says what --retrain returns"),
+        (["--retrain", "tests.marketplace.quadratic:train"], "hint: have the function return"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, *more])
+        assert (left.value.code, said in capsys.readouterr().err) == (4, True)
 
 
 @pytest.mark.parametrize(

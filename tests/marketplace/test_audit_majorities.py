@@ -14,11 +14,12 @@ import pytest
 from contracts import messages as m
 from contracts.deployment import Contracts
 from contracts.keys import Signer
+from metering.fixed import to_fixed
 from metering.split import equal_row, local_row, size_row
 from node_agent.callbacks.measure import Measured
 from node_agent.parameters.format import ParameterFile, write
 from tests.chain.conftest import block_time_s, chain, contracts, embedded, treasury
-from tests.marketplace.paper_run import START_E9, PaperRun
+from tests.marketplace.paper_run import PaperRun
 
 pytestmark = pytest.mark.slow
 
@@ -42,32 +43,51 @@ def found(contracts: Contracts, treasury: Signer, tmp_path: Path) -> Found:
     return _found
 
 
-def measure(
+def losses(
     base: Path, merged: Path, points: Sequence[tuple[float, float]], gradient: Path | None
 ) -> Measured:
     """The loss falls evenly with the mean weight: 0.5 at zero, 0.04 less for each tenth."""
     means = [float(ParameterFile.open(path).tensors()["w"].mean()) for path in (base, merged)]
-    if gradient is not None:
-        slope = np.full(50, -0.4 / 50, np.float32)
-        write(gradient, {"w": slope}, {"format": "swarm-1", "kind": "gradient"})
     before, after = (0.5 - 0.4 * mean for mean in means)
     return Measured(before, after, 0.0)
 
 
-async def test_a_row_that_all_signed_but_nobody_measured_is_found(found: Found) -> None:
-    run = await found(metering=COMMON)
+def measure(
+    base: Path, merged: Path, points: Sequence[tuple[float, float]], gradient: Path | None
+) -> Measured:
+    """As `losses`, and the gradient of it."""
+    if gradient is not None:
+        slope = np.full(50, -0.4 / 50, np.float32)
+        write(gradient, {"w": slope}, {"format": "swarm-1", "kind": "gradient"})
+    return losses(base, merged, points, gradient)
+
+
+@pytest.mark.parametrize("rule", [0, 2, 4, 8, 9, 10, 11])
+async def test_a_row_that_all_signed_but_nobody_measured_is_found_under_every_merge_rule(
+    found: Found, rule: int
+) -> None:
+    run = await found(metering=COMMON, merge_rule=rule)
+    model = run.file(run.base)
     for number in (1, 2):
+        before = model
         honest = await run.exchange({0: 0.1, 1: 0.1, 2: 0.1})
-        before = START_E9 - 40_000_000 * (number - 1)
+        model = run.file(run.base)
+        measured = losses(before, model, (), None)
         row = _THIRDS if number == 1 else m.pack_shares([(0, 5000), (1, 2500), (2, 2500)])
-        signed = replace(honest, loss_before=before, shares=row)
+        signed = replace(
+            honest,
+            loss_before=to_fixed(measured.loss_before),
+            loss_after=to_fixed(measured.loss_after),
+            shares=row,
+        )
         await run.seal(dict.fromkeys(run.keys, signed))
     # The chain took it, and the pay follows from it.
     assert (await run.audited())["verdict"] == "same"
-    difference = (await run.audited(measure))["difference"]
-    assert (difference["round"], difference["organization"]) == (2, "north")
-    assert difference["what"] == "credit [wei] by its shares"
-    assert int(difference["found"]) > int(difference["expected"].split()[0])
+    for measuring in (measure, losses):  # with gradients, as far as the rule uses them, and without
+        difference = (await run.audited(measuring))["difference"]
+        assert (difference["round"], difference["organization"]) == (2, "north")
+        assert difference["what"] == "credit [wei] by its shares"
+        assert int(difference["found"]) > int(difference["expected"].split()[0])
 
 
 async def test_a_model_that_is_no_merge_of_the_updates_is_found(found: Found) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts import messages as m
 from contracts.consortium import State
 from contracts.council import Action
 from tests.chain.machine.refusal import Refused
+from tests.chain.machine.wallets import Wallets
 
 LEAST_PARTIES = 2
+
+Votes = Mapping[int, str]  # party, ascending, to the wallet that signs for it
 
 
 @dataclass(slots=True)
@@ -36,8 +40,12 @@ class Case:
 class Membership:
     """Consortium, Council and Presence, as far as one agreement knows them."""
 
-    signed: m.Agreement
+    versions: list[m.Agreement]  # the last one is in force
+    wallets: Wallets
+    stall_time: int  # [s] the longest of all versions: earlier runs keep theirs
     stage: State = State.ACTIVE  # or SUSPENDED, TERMINATED; time does the rest
+    amending: int = 0  # the version that a party has signed without the others
+    amending_until: int = 0  # [unix s]
     changes: int = 0
     nodes: list[Node] = field(default_factory=list)
     out: dict[int, int] = field(default_factory=dict)  # party to its first snapshot without it
@@ -49,7 +57,20 @@ class Membership:
     deposits_wei: int = 0
 
     def __post_init__(self) -> None:
-        self.cases = {party: Case() for party in self.parties}
+        self.grow()
+
+    def grow(self) -> None:
+        """Makes room for parties that are new."""
+        for party in self.parties:
+            self.cases.setdefault(party, Case())
+
+    @property
+    def signed(self) -> m.Agreement:
+        return self.versions[-1]
+
+    @property
+    def unlock_delay_s(self) -> int:
+        return self.stall_time + self.signed.bylaws.dispute_time
 
     @property
     def parties(self) -> range:
@@ -62,10 +83,11 @@ class Membership:
     def state(self, now: int) -> State:
         if self.stage != State.TERMINATED and now > self.signed.not_after:
             return State.EXPIRED
-        return self.stage
+        amends = self.amending > self.signed.version and now <= self.amending_until
+        return State.AMENDING if self.stage == State.ACTIVE and amends else self.stage
 
     def in_force(self, now: int) -> bool:
-        return self.state(now) == State.ACTIVE
+        return self.state(now) in (State.ACTIVE, State.AMENDING)
 
     def over(self, now: int) -> bool:
         return self.state(now) in (State.TERMINATED, State.EXPIRED)
@@ -91,6 +113,8 @@ class Membership:
         return sum(node.party == party for node in self.nodes)
 
     def enroll(self, now: int, party: int, name: str, key: int) -> None:
+        if party not in self.parties:
+            raise Refused("Consortium_UnknownParty", party=party)
         if not self.in_force(now):
             raise Refused("Consortium_WrongState", state=self.state(now))
         if party in self.out:
@@ -112,7 +136,11 @@ class Membership:
         self.changes += 1
         self.nodes[registration].until = self.changes
 
-    def leave(self, now: int, party: int) -> None:
+    def leave(self, now: int, party: int, by: str) -> None:
+        self.wallets.check(now, party, by, "Consortium_NotTheParty")
+        self._take_out(now, party)
+
+    def _take_out(self, now: int, party: int) -> None:
         self._require(now, State.ACTIVE, State.SUSPENDED)
         if party in self.out:
             raise Refused("Consortium_PartyOut", party=party)
@@ -121,27 +149,30 @@ class Membership:
         if len(self.members) < LEAST_PARTIES:
             self._enter(State.TERMINATED)
 
-    def check_votes(self, voters: tuple[int, ...], concerned: int | None = None) -> None:
+    def check_votes(self, now: int, votes: Votes, concerned: int | None = None) -> None:
         voting = [party for party in self.members if party != concerned]
         wanted = self.signed.bylaws.votes
         needed = max(1, min(wanted, len(voting)) if wanted else 2 * len(voting) // 3 + 1)
-        if len(voters) < needed:
-            raise Refused("Council_TooFewVotes", votes=len(voters), needed=needed)
-        for voter in voters:
+        if len(votes) < needed:
+            raise Refused("Council_TooFewVotes", votes=len(votes), needed=needed)
+        for voter, by in votes.items():
             if voter not in voting:
                 raise Refused("Council_NoVote", party=voter)
+            self.wallets.check(now, voter, by, "Council_NotTheParty")
 
-    def decide(self, now: int, action: Action, party: int, voters: tuple[int, ...]) -> None:
-        removing = action == Action.REMOVE
-        self.check_votes(voters, party if removing else None)
+    def decide(self, now: int, action: Action, party: int, votes: Votes, wallet: str = "") -> None:
+        concerning = action in (Action.REMOVE, Action.REPLACE_WALLET)
+        self.check_votes(now, votes, party if concerning else None)
         self.motions += 1
-        if removing:
-            self.leave(now, party)
+        if action == Action.REPLACE_WALLET:
+            self.wallets.replace(now, party, wallet, now + self.signed.bylaws.wallet_delay)
+        elif action == Action.REMOVE:
+            self._take_out(now, party)
         elif action == Action.SUSPEND:
-            self._require(now, State.ACTIVE)
+            self._require(now, State.ACTIVE, State.AMENDING)
             self._enter(State.SUSPENDED)
         elif action == Action.RESUME:
-            self._require(now, State.SUSPENDED)
+            self._require(now, State.SUSPENDED, State.SUSPENDED)
             self._enter(State.ACTIVE)
         else:
             self._require(now, State.ACTIVE, State.SUSPENDED)
@@ -184,6 +215,11 @@ class Membership:
         self.away.add(party)
         self._end(case, deposit_wei)
 
+    def collect_coins(self, recipient: str) -> None:
+        if not self.owed_coins_wei:
+            raise Refused("Presence_NothingOwed", recipient=recipient)
+        self.owed_coins_wei = 0
+
     def _end(self, case: Case, deposit_wei: int) -> None:
         case.open = False
         self.deposits_wei -= deposit_wei
@@ -193,6 +229,6 @@ class Membership:
         self.stage = stage
         self.changes += 1
 
-    def _require(self, now: int, *states: State) -> None:
-        if (state := self.state(now)) not in states:
+    def _require(self, now: int, first: State, last: State) -> None:
+        if not first <= (state := self.state(now)) <= last:
             raise Refused("Consortium_WrongState", state=state)

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from contracts import messages as m
 from contracts.training import State
 from tests.chain.machine.local import LocalRun
-from tests.chain.machine.membership import Membership
+from tests.chain.machine.membership import Membership, Votes
 from tests.chain.machine.money import Purse
 from tests.chain.machine.refusal import Refused
+from tests.chain.machine.registry import Registry
 from tests.chain.machine.runs import LOCAL, Run
 from tests.chain.machine.stakes import Stakes
+from tests.chain.machine.tasks import Board
+from tests.chain.machine.wallets import Seat, Wallets
 
 
 @dataclass(slots=True)
@@ -25,7 +28,8 @@ class Desk:
     """Who may claim in Rewards, or in Royalties: nonces and claimers by party."""
 
     nonces: Counter[int] = field(default_factory=Counter)
-    claimers: dict[int, tuple[str, str]] = field(default_factory=dict)  # claimer, recipient
+    # By the wallet that delegated, too: claimer, recipient.
+    claimers: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -38,10 +42,12 @@ class World:
     """
 
     id: bytes
-    signed: m.Agreement
     now: int
     who: Membership
     stakes: Stakes
+    board: Board = field(default_factory=Board)
+    registry: Registry = field(default_factory=Registry)
+    offers: dict[bytes, set[int]] = field(default_factory=dict)  # who has signed, by hash
     runs: dict[bytes, Run] = field(default_factory=dict)
     named: dict[str, list[bytes]] = field(default_factory=dict)
     rewards: Desk = field(default_factory=Desk)
@@ -50,15 +56,29 @@ class World:
 
     @classmethod
     def of(cls, signed: m.Agreement, now: int) -> World:
-        return cls(m.struct_hash(signed), signed, now, Membership(signed), Stakes(signed))
+        wallets = Wallets([Seat(party.wallet) for party in signed.parties])
+        stakes = Stakes()
+        stakes.grow(len(signed.parties))
+        who = Membership([signed], wallets, signed.terms.stall_time)
+        return cls(m.struct_hash(signed), now, who, stakes)
+
+    @property
+    def signed(self) -> m.Agreement:
+        return self.who.signed
 
     def copy(self) -> World:
         """Everything but what was signed, which never changes."""
-        return copy.deepcopy(self, {id(self.signed): self.signed})
+        signed = {id(part): part for each in self.who.versions for part in (each, each.terms)}
+        return copy.deepcopy(self, dict(signed))
 
-    def create_run(self, run_id: bytes, party: int, name: str, generation: int) -> None:
+    def create_run(
+        self, run_id: bytes, party: int, name: str, generation: int, terms: m.Terms
+    ) -> None:
         if not self.who.in_force(self.now):
             raise Refused("Training_NotInForce", agreement=self.id)
+        if terms != self.signed.terms:
+            raise Refused("Training_WrongTerms")
+        terms = self.signed.terms
         if party in self.who.out:
             raise Refused("Training_NotTheParty", party=party)
         made = self.named.setdefault(name, [])
@@ -66,7 +86,6 @@ class World:
             raise Refused("Training_WrongGeneration", expected=len(made) + 1, got=generation)
         if made and (before := self.runs[made[-1]]).state != State.FINISHED:
             raise Refused("Training_WrongState", run_id=made[-1], state=before.state)
-        terms = self.signed.terms
         parties = len(self.who.parties)
         run = (LocalRun if terms.metering == LOCAL else Run)(
             Purse(run_id, terms, self.now, parties),
@@ -80,8 +99,14 @@ class World:
         self.runs[run_id] = run
         made.append(run_id)
 
-    def unlock(self, party: int, amount_wei: int) -> None:
-        self.stakes.unlock(self.now, party, amount_wei, party in self.who.active(self.now))
+    def deposit(self, party: int, amount_wei: int) -> None:
+        self.stakes.deposit(party, amount_wei, self.signed.bylaws.min_stake)
+
+    def unlock(self, party: int, amount_wei: int, by: str) -> None:
+        self.who.wallets.check(self.now, party, by, "Stakes_NotTheParty")
+        least_wei, counted = self.signed.bylaws.min_stake, party in self.who.active(self.now)
+        leaves_at = self.now + self.who.unlock_delay_s
+        self.stakes.unlock(party, amount_wei, least_wei, counted, leaves_at)
 
     def withdraw(self, party: int, recipient: str) -> None:
         self.balances_wei[recipient] += self.stakes.withdraw(self.now, party)
@@ -90,26 +115,52 @@ class World:
         self.balances_wei[recipient] += self.stakes.collect(recipient)
 
     def refund(self, run_id: bytes) -> None:
-        self.balances_wei[self.signed.terms.sponsor] += self.runs[run_id].purse.refund()
+        purse = self.runs[run_id].purse
+        self.balances_wei[purse.terms.sponsor] += purse.refund()
+
+    def price(self, run_id: bytes, price_wei: int, votes: Votes, nonce: int) -> None:
+        purse = self.runs[run_id].purse
+        if nonce != purse.priced:
+            raise Refused("Royalties_WrongNonce", expected=purse.priced, got=nonce)
+        self.who.check_votes(self.now, votes)
+        purse.price_wei = price_wei
+        purse.priced += 1
 
     def delegate(self, desk: Desk, party: int, claimer: str, recipient: str) -> None:
         desk.nonces[party] += 1
-        desk.claimers[party] = claimer, recipient
+        desk.claimers[party, self.who.wallets.of(self.now, party)] = claimer, recipient
 
     def claim(
-        self, desk: Desk, party: int, run_ids: Sequence[bytes], recipient: str, nonce: int
+        self,
+        desk: Desk,
+        party: int,
+        run_ids: Sequence[bytes],
+        recipient: str,
+        nonce: int,
+        by: str,
     ) -> None:
         if not run_ids:
             raise Refused("Claims_NoRuns")
         if nonce != desk.nonces[party]:
             raise Refused("Claims_WrongNonce", expected=desk.nonces[party], got=nonce)
+        self.claim_to(desk, party, run_ids, recipient, by)
+
+    def claim_to(
+        self, desk: Desk, party: int, run_ids: Sequence[bytes], recipient: str, by: str
+    ) -> None:
+        """The wallet posts for itself."""
+        if not run_ids:
+            raise Refused("Claims_NoRuns")
+        self.who.wallets.check(self.now, party, by, "Claims_NotTheParty")
         desk.nonces[party] += 1
         self._pay(desk, party, run_ids, recipient)
 
     def claim_for(self, desk: Desk, party: int, run_ids: Sequence[bytes], caller: str) -> None:
         if not run_ids:
             raise Refused("Claims_NoRuns")
-        claimer, recipient = desk.claimers.get(party, ("", ""))
+        claimer, recipient = desk.claimers.get(
+            (party, self.who.wallets.of(self.now, party)), ("", "")
+        )
         if caller != claimer:
             raise Refused("Claims_NotTheClaimer", party=party, caller=caller)
         self._pay(desk, party, run_ids, recipient)

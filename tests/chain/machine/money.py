@@ -27,6 +27,8 @@ class Purse:
     claimed_wei: Counter[int] = field(default_factory=Counter)
     pool: Pool | LocalPool | None = None  # once L0 is known
     received_wei: int = 0
+    price_wei: int = 0  # as last voted
+    priced: int = 0  # votes that carried a price
     licenses: int = 0
     royalties_wei: Counter[int] = field(default_factory=Counter)  # claimed, by party
 
@@ -90,7 +92,7 @@ class Purse:
         self.received_wei += amount_wei
 
     def buy(self, most_wei: int) -> None:
-        price_wei = self.terms.license_price
+        price_wei = self.price_wei if self.priced else self.terms.license_price
         if not price_wei:
             raise Refused("Royalties_NotForSale", run_id=self.run_id)
         if price_wei > most_wei:
@@ -101,7 +103,7 @@ class Purse:
     def entitled_wei(self, party: int) -> int:
         if self.credited_wei:
             return self.received_wei * self.accrued_wei.get(party, 0) // self.credited_wei
-        return self.received_wei // self.parties
+        return self.received_wei // self.parties if party < self.parties else 0
 
     def take_royalties(self, party: int) -> int:
         due_wei = self.entitled_wei(party) - self.royalties_wei[party]

@@ -12,12 +12,19 @@ ACTIONS = frozenset(
     [
         *("enroll", "retire", "leave", "suspect", "alive", "leave out", "wait"),
         *("suspend", "resume", "terminate", "remove", "pardon"),
-        *("deposit", "unlock", "withdraw", "collect"),
+        *("replace wallet", "move wallet", "veto"),
+        *("amend", "sign an amendment", "recount"),
+        *("deposit", "unlock", "withdraw", "collect", "collect coins"),
         *("slash updates", "slash rosters", "slash attestations"),
         *("create run", "fund", "seal", "reopen", "close"),
         *("seal local", "seal local with late rows", "add rows", "settle"),
         *("claim rewards", "delegate rewards", "claim rewards for", "refund"),
         *("claim royalties", "delegate royalties", "claim royalties for", "pay", "buy"),
+        *("claim rewards to", "claim royalties to", "price"),
+        *("create task", "set body of a task", "finalize of a task", "delete of a task"),
+        *("create taskrunner", "enroll agent", "withdraw agent", "take off agent"),
+        *("assign to peers", "assign to all", "assign to target", "report", "expire"),
+        *("reset taskrunner", "publish version", "retire version"),
     ]
 )
 

@@ -13,7 +13,7 @@ class Refused(Exception):
         values: those of its arguments that the model knows, by name.
     """
 
-    def __init__(self, name: str, **values: Any) -> None:
+    def __init__(self, name: str, /, **values: Any) -> None:
         super().__init__(name, values)
         self.name = name
         self.values = values

@@ -9,7 +9,7 @@ from contracts import messages as m
 from contracts.training import Ending, State
 from metering.split.rows import FULL_BIPS, Row
 from metering.vesting import Pool, initial_loss_e9
-from tests.chain.machine.membership import Membership
+from tests.chain.machine.membership import Membership, Votes
 from tests.chain.machine.money import Purse
 from tests.chain.machine.refusal import Refused
 from tests.chain.machine.stakes import Stakes
@@ -244,10 +244,10 @@ class Run:
         self.end(now, Ending.AGREEMENT_OVER, self.waits)
         self.purse.closed = self.state == State.FINISHED
 
-    def pardon(self, who: Membership, party: int, voters: tuple[int, ...]) -> None:
+    def pardon(self, now: int, who: Membership, party: int, votes: Votes) -> None:
         if party not in self.quarantined:
             raise Refused("Training_NotQuarantined", party=party)
-        who.check_votes(voters)
+        who.check_votes(now, votes)
         self.quarantined.remove(party)
         self.conduct[party] = Conduct()
         self.pardons += 1

@@ -25,9 +25,9 @@ from tests.chain.machine.theater import VARIANTS, open_theater
 
 SESSIONS, DEEDS = 50, 25
 # How the dice fall, on each agreement. These sessions reach all that has to be (`reach.py`); with
-# others, three or four of the 140 things are missing in the mean. When deeds have changed, look for
+# others, six or seven of the 246 things are missing in the mean. When deeds have changed, look for
 # numbers that give all again.
-SEEDS = (0, 18, 8, 19, 9)
+SEEDS = (1, 24, 25, 21, 4)
 # Hypothesis's own dice, registered as if they were foreign: it then throws them for each session
 # anew. Of its usual search, which varies what it had before, some ten sessions are much alike.
 DICE = "independent"

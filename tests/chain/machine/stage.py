@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from eth_abi.abi import encode
+from eth_hash.auto import keccak
 
 from contracts import messages as m
 from contracts.deployment import Contracts
 from contracts.errors import ContractReverted
 from contracts.keys import Signer
-from contracts.parties import party_set
+from tests.chain.machine.checks.membership import of_agreement, of_membership
+from tests.chain.machine.checks.money import of_balances, of_purse, of_stakes
+from tests.chain.machine.checks.runs import of_run
+from tests.chain.machine.checks.tasks import of_registry, of_tasks
 from tests.chain.machine.landmarks import landmarks
-from tests.chain.machine.local import LocalRun
 from tests.chain.machine.model import World
 from tests.chain.machine.refusal import Refused
-from tests.chain.machine.runs import Conduct, Run
 
 STEP_S = 1  # between two blocks, unless time passes
 ALWAYS = 2**40 - 1  # a deadline: the machine lets years pass
+MOST = range(6)  # parties that an agreement may come to have
+Ballots = tuple[dict[int, bytes], dict[int, str]]  # by party: signatures, and whose they are
 
-Check = tuple[str, Awaitable[Any], Any]  # what, as it is on chain, as it has to be
 
-
+@functools.cache
 def key(role: str, number: int = 0) -> Signer:
     """The key of a role: always the same, so that a failure comes back."""
     return Signer(hashlib.sha256(f"{role} {number}".encode()).digest())
+
+
+WALLETS = {signer.address: signer for signer in (key("wallet", party) for party in MOST)}
+
+
+def named_id(agreement: bytes, name: str) -> bytes:
+    """Of a task or a taskrunner."""
+    return bytes(keccak(encode(["bytes32", "string"], [agreement, name])))
 
 
 @dataclass(slots=True)
@@ -42,6 +55,8 @@ class Stage:
         others_wei: what Rewards and Stakes hold for other agreements.
         sealed: run to what was sealed last and signed by all alike, of local runs.
         reached: how often each action succeeded, and was refused by which error.
+        keys: of all wallets that there ever were, by address.
+        stale: whether organizations sign with the wallets that they had before.
     """
 
     contracts: Contracts
@@ -50,6 +65,38 @@ class Stage:
     others_wei: dict[str, int]
     sealed: dict[bytes, m.Attestation] = field(default_factory=dict)
     reached: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, Signer] = field(default_factory=dict)
+    stale: bool = False
+
+    def new_wallet(self) -> str:
+        """One that nobody had before."""
+        fresh = key("wallet", len(MOST) + len(self.keys))
+        self.keys[fresh.address] = fresh
+        return fresh.address
+
+    def wallet(self, party: int) -> str:
+        """By which the party signs what the next step posts."""
+        wallets, now = self.world.who.wallets, self.world.now + STEP_S
+        if party >= len(wallets.seats):
+            return key("wallet", party).address
+        return wallets.before(now, party) if self.stale else wallets.of(now, party)
+
+    def signed(self, domain: m.Domain, message: m.Struct, party: int) -> bytes:
+        """The party's signature."""
+        return self.signed_by(domain, message, self.wallet(party))
+
+    def signed_by(self, domain: m.Domain, message: m.Struct, wallet: str) -> bytes:
+        return m.sign(domain, message, self.signer_of(wallet))
+
+    def signer_of(self, wallet: str) -> Signer:
+        return self.keys.get(wallet) or WALLETS[wallet]
+
+    def votes(self, domain: m.Domain, message: m.Struct, voters: Sequence[int]) -> Ballots:
+        """What the contracts want to see, and what the model does."""
+        return (
+            {each: self.signed(domain, message, each) for each in voters},
+            {each: self.wallet(each) for each in voters},
+        )
 
     async def step(
         self, label: str, model: Callable[[World], None], post: Callable[[], Awaitable[object]]
@@ -89,10 +136,20 @@ class Stage:
 
     async def compare(self) -> None:
         """Asks the contracts for every number and state that the model knows."""
-        checks = [*self._membership(), *self._stakes(), *self._balances()]
-        for run_id, run in self.world.runs.items():
+        contracts, world, poster = self.contracts, self.world, self.poster.address
+        names = {*world.board.tasks, *world.board.runners}
+        ids = {name: named_id(world.id, name) for name in names}
+        checks = [
+            *of_agreement(contracts, world),
+            *of_membership(contracts, world, poster),
+            *of_stakes(contracts, world, poster),
+            *of_balances(contracts, world, poster, self.others_wei),
+            *of_tasks(contracts, world, ids),
+            *of_registry(contracts, world),
+        ]
+        for run_id, run in world.runs.items():
             run.purse.check()
-            checks += [*self._run(run_id, run), *self._money(run_id, run)]
+            checks += [*of_run(contracts, run_id, run), *of_purse(contracts, world, run_id, run)]
         found = await asyncio.gather(*(each for _, each, _ in checks))
         wrong = [
             f"{what}: {got} on chain, {want} expected"
@@ -100,145 +157,6 @@ class Stage:
             if got != want
         ]
         assert not wrong, "\n".join(wrong)
-
-    def _membership(self) -> list[Check]:
-        world, who = self.world, self.world.who
-        consortium, presence = self.contracts.consortium, self.contracts.presence
-
-        async def snapshot() -> tuple[int, int]:
-            latest = await consortium.latest_snapshot(world.id)
-            return latest.version, latest.active
-
-        async def suspicion(party: int) -> tuple[int, int, bool]:
-            case = await presence.suspicion(world.id, party)
-            return case.number, case.answer_by, case.open
-
-        checks: list[Check] = [
-            ("agreement", consortium.state(world.id), who.state(world.now)),
-            ("snapshot", snapshot(), (who.changes, party_set(who.active(world.now)))),
-            ("out", consortium.out(world.id), party_set(who.out)),
-            ("motions", self.contracts.council.nonce(world.id), who.motions),
-            ("away", presence.away(world.id), party_set(who.away)),
-            ("coins owed", presence.owed(self.poster.address), who.owed_coins_wei),
-        ]
-        for party, case in who.cases.items():
-            expected = (case.number, case.answer_by, case.open)
-            checks.append((f"suspicion of {party}", suspicion(party), expected))
-        return checks
-
-    def _stakes(self) -> list[Check]:
-        world, stakes = self.world, self.contracts.stakes
-
-        async def stake(party: int) -> tuple[int, int, int, int]:
-            held = await stakes.stake(world.id, party)
-            return held.locked, held.leaving, held.leaves_at, held.nonce
-
-        checks: list[Check] = [
-            ("staked", stakes.staked(world.id), party_set(world.stakes.staked)),
-        ]
-        for party, held in world.stakes.stakes.items():
-            expected = (held.locked, held.leaving, held.leaves_at, held.nonce)
-            checks.append((f"stake of {party}", stake(party), expected))
-        for address in (self.poster.address, world.signed.bylaws.penalty_recipient):
-            owed_wei = world.stakes.owed_wei[address]
-            checks.append((f"owed to {address}", stakes.owed(address), owed_wei))
-        return checks
-
-    def _balances(self) -> list[Check]:
-        world, token = self.world, self.contracts.token
-        purses = [run.purse for run in world.runs.values()]
-        held_wei = {
-            self.contracts.rewards.address: sum(each.held_wei for each in purses),
-            self.contracts.stakes.address: world.stakes.held_wei,
-            self.contracts.royalties.address: sum(
-                each.received_wei - each.royalties_wei.total() for each in purses
-            ),
-        }
-        for address, others_wei in self.others_wei.items():
-            held_wei[address] += others_wei
-        return [
-            (f"balance of {address}", token.balance_of(address), wei)
-            for address, wei in (held_wei | world.balances_wei).items()
-            if address != self.poster.address  # pays for everything
-        ]
-
-    def _run(self, run_id: bytes, run: Run) -> list[Check]:
-        training, clerk = self.contracts.training, self.contracts.clerk
-
-        async def state() -> tuple[object, ...]:
-            on = await training.run(run_id)
-            ended = on.ending if on.state > 1 else 0
-            return (
-                on.state, on.generation, on.round, on.snapshot_version, on.active, on.quarantined,
-                on.opened_at, ended, on.initial_loss, on.best_loss, on.last_loss, on.last_metric,
-                on.best_metric, on.paid_rounds, on.idle_rounds,
-            )  # fmt: skip
-
-        expected = (
-            run.state, run.generation, run.round, run.version, party_set(run.active),
-            party_set(run.quarantined), run.opened_at, run.ending, run.initial_loss,
-            run.best_loss, run.last_loss, run.last_metric, run.best_metric, run.paid, run.idle,
-        )  # fmt: skip
-        checks: list[Check] = [
-            ("run", state(), expected),
-            ("quorum", training.quorum(run_id), run.quorum),
-            ("pardons", clerk.pardon_nonce(run_id), run.pardons),
-        ]
-        for party in run.conduct.keys() if run.terms.strikes else ():
-            conduct: Conduct = run.conduct[party]
-            checks.append(
-                (
-                    f"conduct of {party}",
-                    clerk.conduct(run_id, party),
-                    (tuple(conduct.struck_in), conduct.until),
-                )
-            )
-        if isinstance(run, LocalRun):
-            checks.append(self._book(run_id, run))
-        return checks
-
-    def _book(self, run_id: bytes, run: LocalRun) -> Check:
-        async def book() -> tuple[object, ...]:
-            on = await self.contracts.clerk.book(run_id)
-            if not any(on.sealed_hash):
-                return False, on.sum, on.best
-            return True, on.sum, on.best, on.round, on.roster, on.heard
-
-        sums = (run.book is not None, run.sum_e9, run.best_e9)
-        if run.book is None:
-            return "book", book(), sums
-        waiting = (run.book.round, party_set(run.book.roster), party_set(run.book.rows))
-        return "book", book(), (*sums, *waiting)
-
-    def _money(self, run_id: bytes, run: Run) -> list[Check]:
-        rewards, royalties, purse = self.contracts.rewards, self.contracts.royalties, run.purse
-
-        async def pool() -> tuple[object, ...]:
-            on = await rewards.pool(run_id)
-            return on.funded, on.credited, on.closed, on.claimed, on.refunded
-
-        async def account(party: int) -> tuple[int, int]:
-            on = await rewards.account(run_id, party)
-            return on.accrued, on.claimed
-
-        async def sale() -> tuple[int, ...]:
-            on = await royalties.sale(run_id)
-            return on.received, on.claimed, on.licenses
-
-        expected = (
-            purse.funded_wei, purse.credited_wei, purse.closed, purse.claimed_wei.total(),
-            purse.refunded_wei,
-        )  # fmt: skip
-        sold = (purse.received_wei, purse.royalties_wei.total(), purse.licenses)
-        checks: list[Check] = [("pool", pool(), expected), ("sale", sale(), sold)]
-        for party in self.world.who.parties:
-            paid = (purse.accrued_wei.get(party, 0), purse.claimed_wei[party])
-            checks.append((f"account of {party}", account(party), paid))
-            if purse.closed:
-                due = (purse.entitled_wei(party), purse.royalties_wei[party])
-                of_party = royalties.account(run_id, party)
-                checks.append((f"royalties of {party}", of_party, due))
-        return checks
 
 
 async def _refusal(posted: Awaitable[object]) -> ContractReverted | None:

@@ -22,41 +22,46 @@ class Stake:
 
 @dataclass(slots=True)
 class Stakes:
-    """All stakes of one agreement."""
+    """All stakes of one agreement, by party."""
 
-    signed: m.Agreement
     stakes: dict[int, Stake] = field(default_factory=dict)
+    staked: set[int] = field(default_factory=set)  # as it was last counted
     owed_wei: Counter[str] = field(default_factory=Counter)  # by recipient
     proven: set[tuple[object, ...]] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.stakes = {party: Stake() for party in range(len(self.signed.parties))}
-
-    @property
-    def staked(self) -> set[int]:
-        least = self.signed.bylaws.min_stake
-        return {party for party, each in self.stakes.items() if least and each.locked >= least}
+    def grow(self, parties: int) -> None:
+        """Makes room for parties that are new."""
+        for party in range(parties):
+            self.stakes.setdefault(party, Stake())
 
     @property
     def held_wei(self) -> int:
         kept = sum(each.locked + each.leaving for each in self.stakes.values())
         return kept + sum(self.owed_wei.values())
 
-    def deposit(self, party: int, amount_wei: int) -> None:
+    def deposit(self, party: int, amount_wei: int, least_wei: int) -> None:
         self.stakes[party].locked += amount_wei
+        self._count(party, least_wei)
 
-    def unlock(self, now: int, party: int, amount_wei: int, counted: bool) -> None:
+    def recount(self, least_wei: int) -> None:
+        """Another minimum shows once somebody asks for it."""
+        self.staked = {party for party, each in self.stakes.items() if each.locked >= least_wei}
+
+    def unlock(
+        self, party: int, amount_wei: int, least_wei: int, counted: bool, leaves_at: int
+    ) -> None:
         """Gives notice; `counted`: the latest snapshot counts the party."""
-        stake, least = self.stakes[party], self.signed.bylaws.min_stake
+        stake = self.stakes[party]
         if amount_wei > stake.locked:
             raise Refused("Stakes_NotThatMuch", locked=stake.locked, amount=amount_wei)
         left = stake.locked - amount_wei
-        if left < least and counted:
-            raise Refused("Stakes_Needed", min_stake=least, left=left)
+        if left < least_wei and counted:
+            raise Refused("Stakes_Needed", min_stake=least_wei, left=left)
         stake.locked = left
         stake.leaving += amount_wei
-        stake.leaves_at = now + self.signed.terms.stall_time + self.signed.bylaws.dispute_time
+        stake.leaves_at = leaves_at
         stake.nonce += 1
+        self._count(party, least_wei)
 
     def withdraw(self, now: int, party: int) -> int:
         stake = self.stakes[party]
@@ -67,13 +72,20 @@ class Stakes:
         amount_wei, stake.leaving = stake.leaving, 0
         return amount_wei
 
-    def slash(self, contradiction: tuple[object, ...], same: bool, party: int, finder: str) -> None:
+    def slash(
+        self,
+        contradiction: tuple[object, ...],
+        same: bool,
+        party: int,
+        finder: str,
+        bylaws: m.Bylaws,
+    ) -> None:
         """Two messages of a node of the party; `same`: they are one message, signed twice."""
         if same:
             raise Refused("Stakes_SameMessage")
         if contradiction in self.proven:
             raise Refused("Stakes_AlreadyProven")
-        stake, bylaws = self.stakes[party], self.signed.bylaws
+        stake = self.stakes[party]
         of_locked = stake.locked * bylaws.penalty_bips // FULL_BIPS
         of_leaving = stake.leaving * bylaws.penalty_bips // FULL_BIPS
         penalty_wei = of_locked + of_leaving
@@ -85,8 +97,14 @@ class Stakes:
         self.owed_wei[finder] += reward_wei
         self.owed_wei[bylaws.penalty_recipient] += penalty_wei - reward_wei
         self.proven.add(contradiction)
+        self._count(party, bylaws.min_stake)
 
     def collect(self, recipient: str) -> int:
         if not self.owed_wei[recipient]:
             raise Refused("Stakes_NothingOwed", recipient=recipient)
         return self.owed_wei.pop(recipient)
+
+    def _count(self, party: int, least_wei: int) -> None:
+        if least_wei:
+            enough = self.stakes[party].locked >= least_wei
+            (self.staked.add if enough else self.staked.discard)(party)

@@ -1,4 +1,4 @@
-"""Agreements of different terms on one chain, each with a run that is open and funded."""
+"""Agreements of different terms on one chain, each with a funded run, and a task to be done."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from contracts.chain import Block
 from contracts.deployment import Contracts, deploy
 from contracts.embedded import EmbeddedChain
 from contracts.keys import Signer
+from contracts.taskrunner import Change
 from tests.chain.machine.acts import Acts
 from tests.chain.machine.model import World
 from tests.chain.machine.stage import key
+from tests.chain.machine.tasks import Task
 from tests.chain.machine.together import Together
 from tests.chain.people import make_agreement
 
@@ -25,6 +27,7 @@ STAKE_WEI = 1_003
 POOL_WEI = 10**21 + 3  # nothing divides it
 CAP_WEI = 10**27
 DAY_S = 86_400
+WALLET_DELAY_S = 5_000
 
 # Between them, what a run's money and its end can depend on.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -82,6 +85,7 @@ class Theater:
             dispute_time=DAY_S,
             max_nodes=2,
             answer_time=900,
+            wallet_delay=WALLET_DELAY_S,
         )
         sponsor = key(f"sponsor of {variant}").address
         agreement = make_agreement(wallets, sponsor, latest.timestamp, bylaws, **VARIANTS[variant])
@@ -97,6 +101,11 @@ class Theater:
         await acts.create_run(0, "first", 1)
         (run_id,) = acts.world.runs
         await acts.fund(run_id, POOL_WEI)
+        await acts.create_task(Task(0, 0, "task-0", "", "made-0", b"\x01" * 32))
+        await acts.change_task(0, "task-0", Change.FINALIZE, b"\x01" * 32)
+        await acts.create_runner(0, "runner-0")
+        for party in parties[:-1]:
+            await acts.enroll_agent("runner-0", party)
         self.worlds[variant] = acts.world
         self.snapshot = ""
 

@@ -17,7 +17,7 @@ class MoneyActs(Stage):
     async def deposit(self, party: int, amount_wei: int) -> bool:
         return await self.step(
             "deposit",
-            lambda trial: trial.stakes.deposit(party, amount_wei),
+            lambda trial: trial.deposit(party, amount_wei),
             lambda: self.contracts.stakes.deposit(
                 self.world.id, party, amount_wei, signer=self.poster
             ),
@@ -28,10 +28,10 @@ class MoneyActs(Stage):
         nonce = self.world.stakes.stakes[party].nonce
         purse = key("purse", party).address
         asked = m.Unlocking(self.world.id, party, amount_wei, purse, nonce, ALWAYS)
-        signature = m.sign(stakes.domain, asked, key("wallet", party))
+        signature, by = self.signed(stakes.domain, asked, party), self.wallet(party)
         return await self.step(
             "unlock",
-            lambda trial: trial.unlock(party, amount_wei),
+            lambda trial: trial.unlock(party, amount_wei, by),
             lambda: stakes.unlock(asked, signature, signer=self.poster),
         )
 
@@ -69,7 +69,9 @@ class MoneyActs(Stage):
         }[kind]
         return await self.step(
             f"slash {kind.name.lower()}s",
-            lambda trial: trial.stakes.slash(contradiction, same, node.party, self.poster.address),
+            lambda trial: trial.stakes.slash(
+                contradiction, same, node.party, self.poster.address, trial.signed.bylaws
+            ),
             lambda: post(self.contracts.training.address, registration, a, b, signer=self.poster),
         )
 
@@ -110,11 +112,43 @@ class MoneyActs(Stage):
         purse = key("purse", party).address
         nonce = desk(self.world, royalties).nonces[party] + ahead
         asked = m.Claim(run_ids, party, purse, nonce, ALWAYS)
-        signature = m.sign(contract.domain, asked, key("wallet", party))
+        signature, by = self.signed(contract.domain, asked, party), self.wallet(party)
         return await self.step(
             f"claim {kind}",
-            lambda trial: trial.claim(desk(trial, royalties), party, run_ids, purse, nonce),
+            lambda trial: trial.claim(desk(trial, royalties), party, run_ids, purse, nonce, by),
             lambda: contract.claim(asked, signature, signer=self.poster),
+        )
+
+    async def claim_to(self, royalties: bool, party: int, run_ids: tuple[bytes, ...]) -> bool:
+        """Claims by a transaction of the wallet's own."""
+        kind, contract = self._desk(royalties)
+        purse, wallet = key("purse", party).address, self.wallet(party)
+        signer = self.signer_of(wallet)
+        return await self.step(
+            f"claim {kind} to",
+            lambda trial: trial.claim_to(desk(trial, royalties), party, run_ids, purse, wallet),
+            lambda: contract.claim_to(run_ids, party, purse, signer=signer),
+        )
+
+    async def price(
+        self, run_id: bytes, price_wei: int, voters: tuple[int, ...], ahead: int
+    ) -> bool:
+        """Sets the price of a license, by vote."""
+        royalties, nonce = self.contracts.royalties, self.world.runs[run_id].purse.priced + ahead
+        asked = m.Pricing(run_id, price_wei, nonce, ALWAYS)
+        votes, by = self.votes(royalties.domain, asked, voters)
+        return await self.step(
+            "price",
+            lambda trial: trial.price(run_id, price_wei, by, nonce),
+            lambda: royalties.set_price(asked, votes, signer=self.poster),
+        )
+
+    async def recount(self) -> bool:
+        """Has the stakes compared with the minimum of now."""
+        return await self.step(
+            "recount",
+            lambda trial: trial.stakes.recount(trial.signed.bylaws.min_stake),
+            lambda: self.contracts.stakes.recount(self.world.id, signer=self.poster),
         )
 
     async def delegate(self, royalties: bool, party: int, claimer: int) -> bool:
@@ -122,7 +156,7 @@ class MoneyActs(Stage):
         whom, purse = key("claimer", claimer).address, key("purse", claimer).address
         nonce = desk(self.world, royalties).nonces[party]
         asked = m.Delegation(self.world.id, party, whom, purse, nonce, ALWAYS)
-        signature = m.sign(contract.domain, asked, key("wallet", party))
+        signature = self.signed(contract.domain, asked, party)
         return await self.step(
             f"delegate {kind}",
             lambda trial: trial.delegate(desk(trial, royalties), party, whom, purse),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts import messages as m
 from contracts.council import Action
+from tests.chain.machine.checks.membership import NOBODY
 from tests.chain.machine.stage import ALWAYS, Stage, key
 
 DEPOSIT_WEI = 1_000
@@ -18,7 +19,10 @@ class PartyActs(Stage):
         asked = m.Enrollment(
             world.id, party, name, node.address, "", True, ALWAYS, world.who.nonce(party)
         )
-        signatures = [m.sign(consortium.domain, asked, by) for by in (key("wallet", party), node)]
+        signatures = (
+            self.signed(consortium.domain, asked, party),
+            m.sign(consortium.domain, asked, node),
+        )
         return await self.step(
             "enroll",
             lambda trial: trial.who.enroll(trial.now, party, name, number),
@@ -28,8 +32,8 @@ class PartyActs(Stage):
     async def retire(self, registration: int) -> bool:
         consortium = self.contracts.consortium
         asked = m.Retirement(self.world.id, registration, ALWAYS)
-        wallet = key("wallet", self.world.who.nodes[registration].party)
-        signature = m.sign(consortium.domain, asked, wallet)
+        party = self.world.who.nodes[registration].party
+        signature = self.signed(consortium.domain, asked, party)
         return await self.step(
             "retire",
             lambda trial: trial.who.retire(registration),
@@ -39,20 +43,22 @@ class PartyActs(Stage):
     async def leave(self, party: int) -> bool:
         consortium = self.contracts.consortium
         asked = m.Leaving(self.world.id, party, ALWAYS)
-        signature = m.sign(consortium.domain, asked, key("wallet", party))
+        signature, by = self.signed(consortium.domain, asked, party), self.wallet(party)
         return await self.step(
             "leave",
-            lambda trial: trial.who.leave(trial.now, party),
+            lambda trial: trial.who.leave(trial.now, party, by),
             lambda: consortium.leave_agreement(asked, signature, signer=self.poster),
         )
 
-    async def decide(self, action: Action, party: int, voters: tuple[int, ...]) -> bool:
+    async def decide(
+        self, action: Action, party: int, voters: tuple[int, ...], wallet: str = ""
+    ) -> bool:
         council, world = self.contracts.council, self.world
-        motion = m.Motion(world.id, int(action), party, "0x" + "00" * 20, world.who.motions, ALWAYS)
-        votes = {each: m.sign(council.domain, motion, key("wallet", each)) for each in voters}
+        motion = m.Motion(world.id, int(action), party, wallet or NOBODY, world.who.motions, ALWAYS)
+        votes, by = self.votes(council.domain, motion, voters)
         return await self.step(
-            action.name.lower(),
-            lambda trial: trial.who.decide(trial.now, action, party, voters),
+            action.name.lower().replace("_", " "),
+            lambda trial: trial.who.decide(trial.now, action, party, by, wallet),
             lambda: council.decide(motion, votes, signer=self.poster),
         )
 
@@ -70,8 +76,9 @@ class PartyActs(Stage):
     async def alive(self, registration: int, by_wallet: bool) -> bool:
         presence, node = self.contracts.presence, self.world.who.nodes[registration]
         said = m.Alive(self.world.id, registration, self.world.who.cases[node.party].number)
-        signer = key("wallet", node.party) if by_wallet else key("node", node.key)
-        signature = m.sign(presence.domain, said, signer)
+        signature = m.sign(presence.domain, said, key("node", node.key))
+        if by_wallet:
+            signature = self.signed(presence.domain, said, node.party)
         return await self.step(
             "alive",
             lambda trial: trial.who.alive(registration, by_wallet, DEPOSIT_WEI),
@@ -83,4 +90,13 @@ class PartyActs(Stage):
             "leave out",
             lambda trial: trial.who.leave_out(trial.now, party, DEPOSIT_WEI),
             lambda: self.contracts.presence.leave_out(self.world.id, party, signer=self.poster),
+        )
+
+    async def collect_coins(self) -> bool:
+        """The poster's deposits, where they were not needed, and what answers earned."""
+        recipient = self.poster.address
+        return await self.step(
+            "collect coins",
+            lambda trial: trial.who.collect_coins(recipient),
+            lambda: self.contracts.presence.collect(recipient, signer=self.poster),
         )

@@ -27,7 +27,10 @@ class RoundActs(Stage):
     def training(self) -> Training:
         return self.contracts.training
 
-    async def create_run(self, party: int, name: str, generation: int) -> bool:
+    async def create_run(
+        self, party: int, name: str, generation: int, terms: m.Terms | None = None
+    ) -> bool:
+        """By the terms in force, unless others are given."""
         domain, world = self.training.domain, self.world
         request = m.RunRequest(
             agreement=world.id,
@@ -40,13 +43,11 @@ class RoundActs(Stage):
         run_id = m.run_id(
             domain.chain_id, domain.contract, world.id, name, generation, request.salt
         )
-        signature = m.sign(domain, request, key("wallet", party))
+        signature, by_terms = self.signed(domain, request, party), terms or world.signed.terms
         return await self.step(
             "create run",
-            lambda trial: trial.create_run(run_id, party, name, generation),
-            lambda: self.training.create_run(
-                request, world.signed.terms, signature, signer=self.poster
-            ),
+            lambda trial: trial.create_run(run_id, party, name, generation, by_terms),
+            lambda: self.training.create_run(request, by_terms, signature, signer=self.poster),
         )
 
     async def seal(self, run_id: bytes, seal: Seal) -> bool:
@@ -114,10 +115,10 @@ class RoundActs(Stage):
     async def pardon(self, run_id: bytes, party: int, voters: tuple[int, ...]) -> bool:
         run = self.world.runs[run_id]
         asked = m.Pardon(run_id, party, ALWAYS, run.pardons)
-        votes = {e: m.sign(self.training.domain, asked, key("wallet", e)) for e in voters}
+        votes, by = self.votes(self.training.domain, asked, voters)
         return await self.step(
             "pardon",
-            lambda trial: trial.runs[run_id].pardon(trial.who, party, voters),
+            lambda trial: trial.runs[run_id].pardon(trial.now, trial.who, party, by),
             lambda: self.training.pardon(asked, votes, signer=self.poster),
         )
 

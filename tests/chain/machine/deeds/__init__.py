@@ -7,14 +7,20 @@ import inspect
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from tests.chain.machine.deeds.amendments import AmendmentDeeds
 from tests.chain.machine.deeds.money import MoneyDeeds
 from tests.chain.machine.deeds.parties import PartyDeeds
+from tests.chain.machine.deeds.publishing import PublishingDeeds
 from tests.chain.machine.deeds.rounds import RoundDeeds
+from tests.chain.machine.deeds.tasks import TaskDeeds
+from tests.chain.machine.deeds.wallets import WalletDeeds
 
 __all__ = ["Machine"]
 
 
-class Machine(PartyDeeds, RoundDeeds, MoneyDeeds):
+class Machine(
+    PartyDeeds, WalletDeeds, AmendmentDeeds, RoundDeeds, MoneyDeeds, TaskDeeds, PublishingDeeds
+):
     """All deeds on one agreement, in whatever order.
 
     They are no rules of their own: of those Hypothesis leaves out every second one in a session,

@@ -26,14 +26,23 @@ class ByTheBook(Choices):
                 self.do(self.acts.fund([*self.acts.world.runs][-1], 10**9 + 7))
         return self.pick_run(data, State.OPEN)
 
-    def play_one(self, data: st.DataObject, run_id: bytes, after_e9: int | None = None) -> None:
-        """Seals the open round, with this loss if it is given."""
+    def play_one(
+        self,
+        data: st.DataObject,
+        run_id: bytes,
+        after_e9: int | None = None,
+        everybody: bool = False,
+    ) -> None:
+        """Seals the open round, with this loss if one is given.
+
+        `everybody`: who is gone signs too.
+        """
         run = self.acts.world.runs[run_id]
         after = after_e9 or data.draw(st.sampled_from(LOSSES_E9), "loss")
         if isinstance(run, LocalRun):
-            self._play_local(data, run_id, run, after)
+            self._play_local(data, run_id, run, after, everybody)
             return
-        signers = self.members(run.version)
+        signers = self._signers(run.version, everybody)
         void = not after_e9 and self.seldom(data, "void", 6)
         row = equal_row(sorted(run.active)) if run.round and not void else ()
         if not run.round and self.seldom(data, "pay for nothing", 6):
@@ -48,8 +57,14 @@ class ByTheBook(Choices):
         measured = Measured(BEFORE_E9, after, metric, row)
         self.do(self.acts.seal(run_id, Seal(run.round, True, measured, rejects, signers)))
 
-    def _play_local(self, data: st.DataObject, run_id: bytes, run: LocalRun, after: int) -> None:
-        signers = self.members(run.version)
+    def _signers(self, version: int, everybody: bool) -> tuple[int, ...]:
+        every = tuple(range(len(self.acts.world.who.nodes)))
+        return every if everybody else self.members(version)
+
+    def _play_local(
+        self, data: st.DataObject, run_id: bytes, run: LocalRun, after: int, everybody: bool
+    ) -> None:
+        signers = self._signers(run.version, everybody)
         roster = sorted(run.active)
         if roster and self.seldom(data, "somebody has no part", 6):
             roster.pop()

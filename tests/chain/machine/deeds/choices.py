@@ -97,7 +97,10 @@ class Choices(RuleBasedStateMachine):
             return inside
         if kind < 6:  # one more would be a quorum, or just is
             return inside[: max(1, run.quorum - (kind == 4))]
-        chosen: Sequence[int] = range(len(self.acts.world.who.nodes)) if kind == 7 else inside
+        everybody = range(len(self.acts.world.who.nodes))
+        if kind == 6:  # who is gone signs too
+            return tuple(everybody)
+        chosen: Sequence[int] = everybody if data.draw(st.booleans(), "any") else inside
         return tuple(sorted(data.draw(st.sets(st.sampled_from(chosen)), "some")))
 
     def voters(self, data: st.DataObject, but: int | None = None) -> tuple[int, ...]:
@@ -139,7 +142,7 @@ class Choices(RuleBasedStateMachine):
                 own = party if party in roster else roster[0]
                 scores = {p: float(data.draw(st.integers(0, 5), "score")) for p in roster}
                 row = local_row(own, roster, scores)
-                if self.seldom(data, "bad row", 20):
+                if self.seldom(data, "bad row", 8):
                     row = tuple((p, bips + 1) for p, bips in row)
                 if party not in roster and not all(bips == 0 for _, bips in row[:1]):
                     row = tuple((p, 0) for p in roster)

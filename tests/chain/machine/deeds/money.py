@@ -94,12 +94,19 @@ class MoneyDeeds(ByTheBook):
         if self.do(self.acts.pay(run_id, amount_wei)) and data.draw(st.booleans(), "share"):
             party = self.party(data)
             self.do(self.acts.delegate(True, party, 0))
-            self.do(self.acts.claim_for(True, party, (run_id,), 0))
+            if data.draw(st.booleans(), "by its wallet"):
+                self.do(self.acts.claim_to(True, party, (run_id,)))
+            else:
+                self.do(self.acts.claim_for(True, party, (run_id,), 0))
 
     @deed()
     def buy_and_share(self, data: st.DataObject) -> None:
         """Buys a license, and has the price paid out."""
         run_id = self.pick_run(data, State.FINISHED)
+        if data.draw(st.booleans(), "another price"):
+            price_wei = data.draw(st.sampled_from((0, 11, 11)), "wei")
+            ahead = int(self.seldom(data, "ahead", 6))
+            self.do(self.acts.price(run_id, price_wei, self.voters(data), ahead))
         most_wei = data.draw(st.sampled_from((10**6, 10**6, 1)), "most wei")
         if self.do(self.acts.buy(run_id, most_wei)):
             self.do(self.acts.claim(True, self.party(data), (run_id,)))

@@ -9,7 +9,7 @@ from contracts.training import State
 from tests.chain.machine.deeds.book import BEFORE_E9, ByTheBook
 from tests.chain.machine.deeds.choices import SOME_LOSSES_E9, deed
 
-SOME, MANY = 10, 20  # acts of a session before somebody leaves, and before all is over
+SOME, MANY = 20, 40  # acts of a session before somebody leaves, and before all is over
 ANSWER_S, NEWCOMER_S, YEAR_S = 1_000, 5_000, 370 * 86_400
 
 
@@ -22,6 +22,8 @@ class PartyDeeds(ByTheBook):
     @deed()
     def enroll(self, data: st.DataObject) -> None:
         party, name = self.party(data), data.draw(st.sampled_from(("node-1", "node-2")), "name")
+        if self.seldom(data, "who is no party", 8):
+            party = len(self.acts.world.who.parties)
         number = 0 if self.seldom(data, "a used key", 4) else self.new_key()
         self.do(self.acts.enroll(party, name, number))
         if self.seldom(data, "one more than it may", 4):
@@ -51,6 +53,10 @@ class PartyDeeds(ByTheBook):
         self.do(self.acts.retire(registration))
         if self.seldom(data, "again", 4):
             self.do(self.acts.retire(registration))
+        if data.draw(st.booleans(), "signs on"):
+            run_id = self.open_run(data)
+            self.play_one(data, run_id, BEFORE_E9)
+            self.play_one(data, run_id, BEFORE_E9, everybody=True)
 
     @deed(when=lambda self: self.done > SOME)
     def leave(self, data: st.DataObject) -> None:
@@ -149,6 +155,7 @@ class PartyDeeds(ByTheBook):
             self.play_one(data, run_id, BEFORE_E9)
         if answer > 1 and nodes:
             self.do(self.acts.alive(nodes[0], by_wallet=True))
+        self.do(self.acts.collect_coins())
 
     @deed()
     def wait(self, data: st.DataObject) -> None:

@@ -1,10 +1,9 @@
-"""What a step led to, told from the model: the turns that random play has to take."""
+"""Turns that runs and their money take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts.consortium import State as Force
 from contracts.training import Ending, State
 from tests.chain.machine.local import NO_DATA, LocalRun
 from tests.chain.machine.model import World
@@ -32,26 +31,22 @@ MARKS = frozenset(
         "without stake: not counted",
         "left: not counted",
         "joined: counted",
+        "joined by an amendment: counted",
+        "joined by an amendment: not counted in earlier runs",
+        "paid by the terms of an earlier version",
         "nobody is counted",
-        "a key was replaced",
-        "terminated: too few parties",
-        "terminated by vote",
-        "expired",
         "settled with a row missing",
         "settled with all rows",
         "a roster without somebody who is counted",
         "nothing to evaluate on",
         "a loss after a gain, by rows",
-        "slashed under notice",
         "several runs paid at once",
         "royalties where nothing was credited",
     ]
 )
 
 
-def landmarks(label: str, before: World, after: World) -> Iterator[str]:
-    """What the step of that label has changed, as far as it is one of `MARKS`."""
-    yield from _of_membership(label, before, after)
+def of_runs(label: str, before: World, after: World) -> Iterator[str]:
     for run_id, run in after.runs.items():
         earlier = before.runs.get(run_id)
         if earlier is None:
@@ -71,21 +66,6 @@ def landmarks(label: str, before: World, after: World) -> Iterator[str]:
         yield "several runs paid at once"
 
 
-def _of_membership(label: str, before: World, after: World) -> Iterator[str]:
-    changed = before.who.state(before.now), after.who.state(after.now)
-    if changed[0] != changed[1]:
-        if changed[1] == Force.TERMINATED:
-            yield "terminated by vote" if label == "terminate" else "terminated: too few parties"
-        elif changed[1] == Force.EXPIRED:
-            yield "expired"
-    here = [sum(not node.until for node in world.who.nodes) for world in (before, after)]
-    if label == "enroll" and here[0] == here[1]:
-        yield "a key was replaced"
-    for party, stake in after.stakes.stakes.items():
-        if label.startswith("slash") and stake.leaving < before.stakes.stakes[party].leaving:
-            yield "slashed under notice"
-
-
 def _of_run(label: str, before: Run, after: Run, world: World) -> Iterator[str]:
     purse = after.purse
     if before.state == State.OPEN != after.state:
@@ -99,6 +79,8 @@ def _of_run(label: str, before: Run, after: Run, world: World) -> Iterator[str]:
         yield "the start meets the target: unpaid"
     if purse.credited_wei > before.purse.credited_wei:
         yield "paid"
+        if after.terms != world.signed.terms:
+            yield "paid by the terms of an earlier version"
     if purse.received_wei > before.purse.received_wei and not purse.credited_wei:
         yield "royalties where nothing was credited"
     if label == "seal" and before.round and after.idle > before.idle and after.paid == before.paid:
@@ -128,6 +110,10 @@ def _of_opening(before: Run, after: Run, world: World) -> Iterator[str]:
         yield "left: not counted"
     if after.active - before.active:
         yield "joined: counted"
+    if max(after.active, default=0) >= len(world.who.versions[0].parties):
+        yield "joined by an amendment: counted"
+    if any(party >= after.parties for party in world.who.active(world.now)):
+        yield "joined by an amendment: not counted in earlier runs"
     if after.active & after.quarantined:
         yield "quarantine is waived: too few would be left"
     if not after.active:
