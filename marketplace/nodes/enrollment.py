@@ -144,6 +144,8 @@ class Enrollments:
             query = query.where(Enrollment.agreement_id == agreement_id)
         order = By(Enrollment.created_s, falling=True), By(Enrollment.id)
         rows = session.scalars(cut(query, piece, *order)).all()
+        # Held here, or each row would have its agreement read again.
+        _held = [session.get_one(Agreement, each) for each in {row.agreement_id for row in rows}]
         return [self.view(session, row) for row in rows]
 
     def view(self, session: Session, row: Enrollment) -> dict[str, Any]:

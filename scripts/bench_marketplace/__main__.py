@@ -31,6 +31,7 @@ from marketplace.app import Market
 from marketplace.cli.operate import init
 from marketplace.client import MarketClient
 from marketplace.nodes.registry import present
+from marketplace.serving import web_app
 from marketplace.settings import load
 from scripts.bench_marketplace import filling
 from scripts.bench_marketplace.founding import Consortium
@@ -63,9 +64,10 @@ async def bench(options: argparse.Namespace) -> dict[str, Any]:
                 with serving(database, folder, rpc_url) as server:
                     tokens = await asyncio.to_thread(_sign_in, server.url, world)
                     results = await asyncio.to_thread(_measure, server, listed, tokens, options)
+                app = web_app(world.market)
                 for page, result in zip(listed, results["pages"], strict=True):
                     result["database"] = asdict(
-                        await work_of(world.market, page.path, tokens[page.role])
+                        await work_of(world.market, app, page.path, tokens[page.role])
                     )
             finally:
                 await world.market.close()

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
+from fastapi import FastAPI
 
 from marketplace.app import Market
-from marketplace.serving import web_app
 
 
 @dataclass(slots=True)
@@ -35,9 +35,9 @@ class Work:
     plan: list[str] = field(default_factory=list)
 
 
-async def work_of(market: Market, path: str, token: str) -> Work:
+async def work_of(market: Market, app: FastAPI, path: str, token: str) -> Work:
     """Has the application answer once, in this process, and looks at what it asks."""
-    transport = httpx.ASGITransport(web_app(market))
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         headers = {"Authorization": f"Bearer {token}"}
         await client.get(path, headers=headers)  # what is compiled once does not count

@@ -65,9 +65,14 @@ class Serving:
 
 
 def _ticks(pid: int) -> int:
-    # proc(5): utime and stime are the 14th and 15th field, the name in brackets may hold spaces.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    """Of a process, and of those of its children that have ended; none of one that has."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:  # PostgreSQL's workers come and go; their parent keeps the count
+        return 0
+    # proc(5): utime is the 14th field, then stime, cutime, cstime; a name in brackets may have
+    # spaces.
+    return sum(map(int, told.rpartition(")")[2].split()[11:15]))
 
 
 def _children(pid: int) -> list[int]:
