@@ -65,7 +65,7 @@ build/solcx/solc-v0.8.37: bin/solc
 ##
 ## Contracts
 
-.PHONY: contracts check-artifacts gas check-gas fuzz planted-bugs slither
+.PHONY: contracts check-artifacts gas check-gas fuzz planted-bugs coverage slither
 contracts: install-ape ## compile the contracts and rewrite contracts/artifacts
 	@.venv-ape/bin/python scripts/build_artifacts.py
 check-artifacts: install-ape ## fail if contracts/artifacts is not what the sources compile to
@@ -79,6 +79,8 @@ fuzz: install ## a million calls by all actors, and the contracts against the mo
 	@SWARM_FUZZ_EXAMPLES=500 SWARM_FUZZ_STEPS=60 .venv/bin/pytest -q tests/chain/machine
 planted-bugs: install ## break the contracts, one bug after the other: the invariants must notice
 	@$(PY) -m scripts.planted_bugs
+coverage: install ## fail where a branch of the contracts is not tested (minutes)
+	@$(PY) -m scripts.coverage
 slither: install-ape ## static analysis; time is compared in seconds to days, so not `timestamp`
 	@.venv-ape/bin/slither . --filter-paths 'node_modules|tests' --exclude-informational --exclude-optimization --exclude timestamp --fail-low
 
