@@ -151,11 +151,14 @@ class KerasResume(Resume):
         Raises:
             ModelError: naming the operation.
         """
-        step = self._model().train_function
-        if self._looked or not hasattr(step, "_list_all_concrete_functions"):
+        if self._looked:
             return
         self._looked = True
-        for concrete in step._list_all_concrete_functions():
+        step = self._model().train_function
+        # Keras wraps what TensorFlow has compiled in a function of Python's.
+        within = [cell.cell_contents for cell in getattr(step, "__closure__", None) or ()]
+        compiled = [f for f in (step, *within) if hasattr(f, "_list_all_concrete_functions")]
+        for concrete in (each for f in compiled for each in f._list_all_concrete_functions()):
             graph = concrete.graph.as_graph_def()
             nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
             hidden = next((node.op for node in nodes if node.op in _HIDDEN), None)
