@@ -23,10 +23,10 @@ from marketplace.agreements.drafts import Draft
 from marketplace.app import Market
 from marketplace.chain import outbox
 from marketplace.consortia.proposals import Proposal
-from marketplace.governance.motions import Wish
+from marketplace.governance.wishes import Wish
 from marketplace.identity import members
 from marketplace.nodes import tokens
-from marketplace.nodes.enrollment import Request
+from marketplace.nodes.first_contact import Request
 from marketplace.storage.models import Operation
 from node_agent.identity.builtin import certificate_request
 from scripts.bench_marketplace.rounds import OpenRun
@@ -193,13 +193,13 @@ class Consortium:
         )
         csr = certificate_request(ec.generate_private_key(ec.SECP256R1())).decode()
         url = f"https://{node}.{organization}.example:7443"
-        asked = await market.enrollments.begin(
+        asked = await market.first_contacts.begin(
             Request(token["secret"], csr, key.address, url, True)
         )
         enrollment = asked["enrollment"]
         message = from_json(Enrollment, enrollment["message"])
         domain = market.contracts.domains.consortium
-        await market.enrollments.sign_with_key(enrollment["id"], sign(domain, message, key))
+        await market.first_contacts.sign_with_key(enrollment["id"], sign(domain, message, key))
         await market.enrollments.approve(
             Caller(wallet.address), enrollment["id"], sign(domain, message, wallet)
         )

@@ -20,6 +20,7 @@ WEB = Path(__file__).parents[2] / "marketplace" / "web"
 # The pages' forms, by their routes, and the command for the same.
 FORMS: Final = {
     "POST /agreements/{agreement_id}/tokens": "node token",
+    "POST /my-nodes/tokens": "node token",
     "POST /agreements/{agreement_id}/motions": "motion propose",
     "POST /agreements/{agreement_id}/amend": "agreement amend",
     "POST /motions/{motion_id}/post": "motion post",
