@@ -7,7 +7,7 @@ which cost; no function of `metering.split`, `metering.vesting` or `metering.led
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from metering import canonical
@@ -152,23 +152,6 @@ def total_of(sums: Iterable[UsageSum]) -> UsageSum:
         energy_j=sum(energies) if energies else None,
         **{name: sum(getattr(each, name) for each in given) for name in counted},
     )
-
-
-def byorganization_of(reports: Iterable[Usage]) -> Mapping[str, UsageSum]:
-    """Return the sum of each organization's nodes, by name; raises as `total`."""
-    return _grouped((each.organization, each) for each in reports)
-
-
-def by_run(reports: Iterable[Usage]) -> Mapping[str, UsageSum]:
-    """Return the sum of each run, by id; raises as `total`."""
-    return _grouped((each.run, each) for each in reports)
-
-
-def _grouped(named: Iterable[tuple[str, Usage]]) -> Mapping[str, UsageSum]:
-    groups: dict[str, list[Usage]] = {}
-    for name, report in named:
-        groups.setdefault(name, []).append(report)
-    return {name: total(groups[name]) for name in sorted(groups)}
 
 
 def _distinct(reports: Iterable[Usage]) -> Iterator[Usage]:

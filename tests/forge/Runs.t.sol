@@ -64,7 +64,7 @@ contract RunsTest is Swarm {
     }
 
     function test_refusesANameThatIsTaken() public {
-        bytes32 runId = createRun(id);
+        createRun(id);
         refuse(
             request(id, "breast-cancer"),
             WALLET,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import metering
 from metering import ledger, split, statement, vesting
 from metering.errors import MeteringError
-from metering.usage import Usage, UsageSum, by_organization, by_run, parse, total
+from metering.usage import Usage, UsageSum, organization_of, parse, total, total_of
 from tests.metering.simulated_chain import run_id
 
 counts = st.integers(0, 2**64 - 1)
@@ -95,22 +95,21 @@ def test_a_report_that_was_altered_or_is_none_is_refused() -> None:
             parse(other)
 
 
-def test_sums_by_organization_and_by_run() -> None:
+def test_sums_of_reports_and_of_sums() -> None:
     reports = [
         usage(),
         usage(node=node("ward", "b"), energy_j=None),
         usage(node=node("lab"), round=4, samples=10),
         usage(node=node("lab"), run=run_id(2), samples=1),
     ]
-    own = by_organization(reports)
-    assert list(own) == ["lab", "ward"]
-    assert (own["ward"].samples, own["ward"].reports, own["ward"].energy_j) == (1624, 2, 45)
-    assert own["lab"].samples == 11
-    runs = by_run(reports)
-    assert {run: each.reports for run, each in runs.items()} == {run_id(1): 3, run_id(2): 1}
+    ward = total(each for each in reports if organization_of(each.node) == "ward")
+    lab = total(each for each in reports if organization_of(each.node) == "lab")
+    assert (ward.samples, ward.reports, ward.energy_j) == (1624, 2, 45)
+    assert lab.samples == 11
+    assert total_of([ward, lab]) == total(reports)
     assert total(reports).bytes_served == 8000
     assert total([usage(restarts=1), usage(round=4, restarts=2)]).restarts == 3
-    assert own["ward"].compute_s == 3.6
+    assert ward.compute_s == 3.6
     assert total([]) == UsageSum(
         reports=0,
         bytes_served=0,
@@ -136,7 +135,6 @@ def test_the_order_of_reports_does_not_matter(places, random) -> None:
     reports = [usage(round=number, node=node(name)) for number, name in places]
     shuffled = random.sample(reports, len(reports))
     assert total(shuffled) == total(reports)
-    assert by_organization(shuffled) == by_organization(reports)
 
 
 @pytest.mark.parametrize("module", [split, vesting, ledger, statement], ids=lambda m: m.__name__)
