@@ -12,6 +12,7 @@ from marketplace.agreements.service import WITHOUT_TEXT, summaries
 from marketplace.chain import outbox
 from marketplace.consortia.views import summaries as summaries_of_drafts
 from marketplace.consortia.views import visible_negotiations
+from marketplace.homes import decisions
 from marketplace.homes.news import latest
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
@@ -33,6 +34,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
         "to_do": [
             *_of_drafts(session, caller),
             *_of_agreements(agreements),
+            *(_item(*each) for each in decisions.pending(session, caller, agreements, now_s)),
             *_without_nodes(agreements, nodes),
             *_of_enrollments(session, caller),
             *_of_operations(session, caller, now_s),

@@ -141,10 +141,11 @@ def _measure(
     found: list[dict[str, Any]] = []
     for page in listed:
         console.print(f"{page.role}: {_short(page.path)} …", style="dim")
+        requests = min(page.most or options.requests, options.requests)
         before_s = server.cpu_s()
-        took = measure(url, page.path, tokens[page.role], options.requests)
+        took = measure(url, page.path, tokens[page.role], requests)
         cpu_s = server.cpu_s() - before_s
-        together = measure(url, page.path, tokens[page.role], options.requests, _CLIENTS)
+        together = measure(url, page.path, tokens[page.role], requests, _CLIENTS)
         found.append(
             {
                 "role": page.role,

@@ -17,6 +17,8 @@ class Page:
     path: str
     asks_chain: bool = False
     """Whether it shows what the chain says at that moment, beside what the index knows."""
+    most: int | None = None
+    """No more requests than these: a document that is drawn up anew each time."""
 
     @property
     def is_api(self) -> bool:
@@ -80,5 +82,5 @@ def pages(agreement: str, runs: list[str], drafts: list[str], organization: str)
         *(Page(role, path) for role, path in told),
         Page("owner", f"{of}/decisions", asks_chain=True),
         Page("owner", "/api/motions", asks_chain=True),
-        Page("owner", f"/api/statements/{organization}?period=all", asks_chain=True),
+        Page("owner", f"/api/statements/{organization}?period=all", asks_chain=True, most=8),
     ]

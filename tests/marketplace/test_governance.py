@@ -10,6 +10,7 @@ from contracts.consortium import State
 from contracts.keys import new_key
 from contracts.messages import pack_rejects
 from marketplace import errors
+from tests.marketplace.test_pages import browser
 from tests.marketplace.world import CLINICS, Federation, eventually
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,26 @@ def test_a_suspension_is_voted_posted_shown_and_undone(agreed: Federation) -> No
     assert "motion to resume" in told[1]["undo"]
     assert told[1]["transaction"].startswith("0x")
     assert told[1]["block"] > told[2]["block"]
+
+
+def to_do(federation: Federation) -> str:
+    with browser(federation.world, federation.world.admin) as admin:
+        page = admin.get("/admin").text
+    return page.partition("To do")[2].partition("</section>")[0]
+
+
+def test_an_admin_is_told_what_is_voted_on_and_what_stands_still(agreed: Federation) -> None:
+    link = f"/agreements/{agreed.agreement_id}/decisions"
+    with agreed.owner("clinic-a") as owner:
+        motion = owner.governance.propose(agreed.agreement_id, "terminate")
+        owner.governance.vote(motion["id"])
+    told = to_do(agreed).partition(link)[2][:300]
+    assert "a motion to terminate has 1 vote" in told
+    carry(agreed, *NAMES, action="suspend")
+    eventually(lambda: state(agreed), lambda seen: seen == "suspended")
+    told = to_do(agreed).partition(link)[2][:300]
+    assert "is suspended" in told
+    assert "motion to terminate has" not in told
 
 
 def test_too_few_votes_are_not_posted_and_a_wrong_vote_is_refused(agreed: Federation) -> None:
