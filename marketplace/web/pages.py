@@ -24,6 +24,7 @@ from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
 _LATEST_ROUNDS = 12
+_MOST_DOTS = 300  # one for each node in each round
 
 
 def error_page(request: Request, error: MarketError) -> Response | None:
@@ -48,7 +49,8 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
     registered = registrations(session, run.agreement.id)
     nodes = status.list_nodes(session, caller, run.agreement.id, now_s)
     present = [node for node in nodes if not node["retired"]]
-    latest = rounds.latest_rounds(session, run, _LATEST_ROUNDS)
+    count = max(3, min(_LATEST_ROUNDS, _MOST_DOTS // max(1, len(present))))
+    latest = rounds.latest_rounds(session, run, count)
     shown = views.show(session, run, registered)
     return {
         "run": shown,
