@@ -77,8 +77,9 @@ check-gas: install ## fail if a transaction no longer costs what contracts/gas.t
 fuzz: install ## a million calls by all actors, and the contracts against the model, for an hour or so
 	@FOUNDRY_PROFILE=long forge test --match-contract InvariantsTest
 	@SWARM_FUZZ_EXAMPLES=500 SWARM_FUZZ_STEPS=60 .venv/bin/pytest -q tests/chain/machine
-planted-bugs: install ## break the contracts, one bug after the other: the invariants must notice
+planted-bugs: install ## break the contracts, one bug after the other: the invariants and the model must notice
 	@$(PY) -m scripts.planted_bugs
+	@$(PY) -m tests.chain.machine.planted
 coverage: install ## fail where a branch of the contracts is not tested (minutes)
 	@$(PY) -m scripts.coverage
 slither: install-ape ## static analysis; time is compared in seconds to days, so not `timestamp`
