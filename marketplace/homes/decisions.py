@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.chain.outbox import events_of
-from marketplace.storage.models import Motion
+from marketplace.storage.models import Event, Motion
 
 
 def pending(
@@ -30,7 +29,8 @@ def pending(
             Motion.operation_id.is_(None),
         )
         .order_by(Motion.created_s.desc(), Motion.id)
-    )
+    ).all()
+    decided = _decided(session, motions)
     return [
         (
             f"{titles[row.agreement_id]}: a motion to {row.action.replace('-', ' ')} has "
@@ -39,7 +39,9 @@ def pending(
             f"/agreements/{row.agreement_id}/decisions",
         )
         for row in motions
-        if row.agreement_id in titles and _is_open(session, row, now_s)
+        if row.agreement_id in titles
+        and now_s < int(row.message["deadline"])
+        and decided.get(_electorate(row), -1) < int(row.message["nonce"])
     ] + [
         (
             f"{each['title']} is suspended: its runs stand still",
@@ -51,11 +53,23 @@ def pending(
     ]
 
 
-def _is_open(session: Session, row: Motion, now_s: int) -> bool:
-    nonce, deadline_s = int(row.message["nonce"]), int(row.message["deadline"])
-    decided = (
-        events_of(session, "Pardoned", run_id=row.run_id)
-        if row.action == "pardon"
-        else events_of(session, "Decided", agreement_id=row.agreement_id)
+def _electorate(row: Motion) -> str | None:
+    """Where the chain counts motions: in the run of a pardon, otherwise in the agreement."""
+    return row.run_id if row.action == "pardon" else row.agreement_id
+
+
+def _decided(session: Session, motions: Sequence[Motion]) -> dict[str | None, int]:
+    """The number of the last motion that was carried, by where it was counted."""
+    if not motions:
+        return {}
+    counted = sa.or_(
+        sa.and_(
+            Event.kind == "Decided", Event.agreement_id.in_({each.agreement_id for each in motions})
+        ),
+        sa.and_(Event.kind == "Pardoned", Event.run_id.in_({each.run_id for each in motions})),
     )
-    return now_s < deadline_s and all(int(each.data["nonce"]) < nonce for each in decided)
+    last: dict[str | None, int] = {}
+    for event in session.scalars(sa.select(Event).where(counted)):
+        place = event.run_id if event.kind == "Pardoned" else event.agreement_id
+        last[place] = max(last.get(place, -1), int(event.data["nonce"]))
+    return last
