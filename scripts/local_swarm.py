@@ -38,7 +38,8 @@ from node_agent.engine.store import file_root
 from node_agent.identity.builtin import certificate_request, private_pem
 from node_agent.parameters.format import ParameterFile
 from node_agent.parameters.schema import schema_hash
-from scripts.local_site import TRUST_DOMAIN, Place, Site, free_port
+from scripts.local_site import TRUST_DOMAIN, Place, Site
+from scripts.ports import free_port
 
 __all__ = ["TRUST_DOMAIN", "LocalSwarm", "Place", "Site", "free_port"]
 

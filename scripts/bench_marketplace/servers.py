@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.local_swarm import free_port
+from scripts.ports import free_port
 
 _START_S = 60
 _STOP_S = 30

@@ -14,8 +14,8 @@ from contracts import Contracts
 from marketplace.client import MarketClient
 from marketplace.errors import Unavailable
 from scripts.demo.parties import ADMIN, INSTITUTES, Institute, Wallet
-from scripts.demo.ports import free_port
 from scripts.demo.processes import Processes
+from scripts.ports import free_port
 
 T = TypeVar("T")
 

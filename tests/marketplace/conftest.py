@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from contracts.keys import new_key
+from scripts.ports import free_port
 from tests.marketplace.databases import database_url, postgres
-from tests.marketplace.processes import Process, free_port, run
+from tests.marketplace.processes import Process, run
 from tests.marketplace.world import Federation, World
 
 # Tests sign in more often than people do; what is limited, test_programs shows.

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -105,9 +104,3 @@ def wallet(file: Path, signer: Signer, password: str) -> Path:
     keystore = Account.encrypt(signer.secret, password, kdf="pbkdf2", iterations=1)
     write_private(file, json.dumps(keystore))
     return file
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from contracts.keys import new_key
 from marketplace.cli.main import app
 from marketplace.settings import load
+from scripts.ports import free_port
 from tests.marketplace.nodes import Node
-from tests.marketplace.processes import free_port, run, wallet
+from tests.marketplace.processes import run, wallet
 from tests.marketplace.world import TOKEN_WEI, Federation, World, draft
 
 PASSWORD = "correct horse"

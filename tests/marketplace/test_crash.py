@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 
 from marketplace.client import MarketClient
+from scripts.ports import free_port
 from tests.marketplace.conftest import serving
-from tests.marketplace.processes import free_port, run
+from tests.marketplace.processes import run
 from tests.marketplace.world import Federation, World, eventually
 
 

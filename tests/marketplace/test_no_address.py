@@ -18,7 +18,8 @@ from contracts.keys import load_key
 from node_agent.engine.store import file_root
 from node_agent.parameters.format import ParameterFile, write
 from node_agent.parameters.schema import schema_hash
-from scripts.local_swarm import Site, free_port
+from scripts.local_swarm import Site
+from scripts.ports import free_port
 from tests.marketplace.processes import run, wallet
 from tests.marketplace.test_pages import browser
 from tests.marketplace.world import TOKEN_WEI, Federation, World

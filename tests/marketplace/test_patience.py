@@ -9,7 +9,7 @@ import uvicorn
 
 from marketplace.serving import _Server
 from marketplace.web.patience import PatientProtocol
-from tests.marketplace.processes import free_port
+from scripts.ports import free_port
 
 
 class Hasty(PatientProtocol):

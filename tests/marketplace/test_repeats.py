@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from contracts.messages import Claim, from_json, sign
 from marketplace.storage.database import Database
 from marketplace.storage.models import Event, Operation, Retry
+from scripts.ports import free_port
 from tests.marketplace.conftest import serving
-from tests.marketplace.processes import free_port, run
+from tests.marketplace.processes import run
 from tests.marketplace.world import CLINICS, Federation, World, eventually
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,8 @@ from contracts.messages import Claim, from_json, sign
 from marketplace import errors
 from marketplace.client import MarketClient
 from marketplace.money.envelope import Envelope
-from tests.marketplace.processes import Process, free_port, run
+from scripts.ports import free_port
+from tests.marketplace.processes import Process, run
 from tests.marketplace.world import Federation, World, draft, eventually
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from marketplace.client import MarketClient
 from marketplace.storage.database import Database
 from marketplace.storage.models import Event, Operation
+from scripts.ports import free_port
 from tests.marketplace.conftest import serving
-from tests.marketplace.processes import Process, free_port, run
+from tests.marketplace.processes import Process, run
 from tests.marketplace.test_crash import pool, rpc
 from tests.marketplace.world import CLINICS, Federation, World, eventually
 

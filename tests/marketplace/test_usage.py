@@ -32,9 +32,10 @@ from node_agent.peers.protocol import Traffic
 from node_agent.usage.energy import Energy
 from node_agent.usage.meter import Meter
 from node_agent.usage.reports import UsageReports
+from scripts.ports import free_port
 from tests.marketplace.conftest import serving
 from tests.marketplace.nodes import Node, private_pem
-from tests.marketplace.processes import free_port, run, wallet
+from tests.marketplace.processes import run, wallet
 from tests.marketplace.test_pages import browser
 from tests.marketplace.world import Federation, World, eventually
 

@@ -27,6 +27,7 @@ from node_agent.cli import call
 from node_agent.config import Settings, load
 from node_agent.identity.builtin import store
 from node_agent.validate import Finding, validate
+from scripts.ports import free_port
 from tests.chain.people import ORGANIZATIONS, Alliance, make_agreement
 from tests.identity.authority import Authority
 
@@ -226,8 +227,3 @@ class TestReachability:
             with pytest.raises(Concern, match=r"does not reach .*o2") as caught:
                 await others_reached(settings, self.others("", url, away))
         assert "o1" not in str(caught.value)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
