@@ -101,7 +101,7 @@ def leave(
     wallet: options.Wallet,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: options.Yes = False,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:
@@ -117,7 +117,7 @@ def veto(
     wallet: options.Wallet,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: options.Yes = False,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:
@@ -136,7 +136,7 @@ def move_wallet(
     to_password_file: Annotated[
         Path | None, typer.Option(help="file with the new keystore's password")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: options.Yes = False,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:

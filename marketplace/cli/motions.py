@@ -65,7 +65,7 @@ def sign(
     wallet: options.Wallet,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
     """Votes for a motion."""

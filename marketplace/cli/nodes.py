@@ -48,7 +48,7 @@ def approve(
     wallet: options.Wallet,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: options.Yes = False,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:
@@ -93,7 +93,7 @@ def retire(
     agreement: OfAgreement = "",
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: options.Yes = False,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:

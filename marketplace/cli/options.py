@@ -38,6 +38,7 @@ PasswordFile = Annotated[
         help=f"file with the keystore's password; else ${PASSWORD_VARIABLE}, else you are asked",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 Folder = Annotated[
     Path, typer.Option("--folder", envvar="SWARM_MARKET_FOLDER", help="the marketplace's folder")

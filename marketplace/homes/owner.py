@@ -14,16 +14,13 @@ from marketplace.access import Caller
 from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.standing import standings
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
-from marketplace.chain.books import balances_of
 from marketplace.homes.news import latest
 from marketplace.money.choices import periods
 from marketplace.nodes.status import nodes_of
 from marketplace.runs import views
-from marketplace.runs.earnings import LATEST, in_round, samples_of
+from marketplace.runs.earnings import LATEST, in_round, samples_of, sums_of
 from marketplace.runs.readmodel import RunFigures, runs_seen
-from marketplace.runs.rounds import split_otherwise
 from marketplace.storage.models import Agreement, Credit, Event, Party, Round
-from metering.ledger import Account, Kind
 
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
@@ -65,22 +62,11 @@ def _samples(session: Session, runs: Sequence[RunFigures], now_s: int) -> dict[s
 def _of_run(
     session: Session, run: RunFigures, party: Party, samples: dict[int, int]
 ) -> dict[str, Any]:
-    claimable = Account(Kind.CLAIMABLE, run.run_id, party.number)
-    paid = Account(Kind.PAID, run.run_id, party.number)
-    held = balances_of(session, (claimable, paid))
-    equal, size = split_otherwise(session, run, samples)
+    [told] = sums_of(session, run, [party], samples)
     return {
         **views.summary(run),
         "run_credited_wei": str(run.credited_wei),
-        "party": party.number,
-        "organization": party.organization,
-        "wallet": party.wallet,
-        "credited_wei": str(held.get(claimable, 0) + held.get(paid, 0)),
-        "claimed_wei": str(held.get(paid, 0)),
-        "claimable_wei": str(held.get(claimable, 0)),
-        "equal_wei": str(equal.get(party.number, 0)),
-        "size_wei": None if size is None else str(size.get(party.number, 0)),
-        "samples": samples.get(party.number),
+        **told,
         "claims": _claims(session, run.run_id, party.number),
         "latest": _latest(session, run.run_id, party.number, samples),
     }

@@ -18,7 +18,7 @@ from marketplace.chain.books import balances_of
 from marketplace.nodes.status import nodes_of
 from marketplace.runs.readmodel import RunFigures, run_seen
 from marketplace.runs.rounds import split_otherwise
-from marketplace.storage.models import Credit, Event
+from marketplace.storage.models import Credit, Event, Party
 from marketplace.storage.pieces import By, Piece, cut
 from metering.ledger import Account, Kind
 
@@ -47,20 +47,43 @@ def earnings(
         run: the run.
         nodes: those of its agreement, as `nodes.status.nodes_of` has them.
     """
-    samples = samples_of(nodes)
+    latest = _latest(session, run)
+    shown = [
+        told | {"rounds": [in_round(each) for each in latest if each.party == told["party"]]}
+        for told in sums_of(session, run, run.agreement.parties, samples_of(nodes))
+    ]
+    return {
+        "run": run.run_id,
+        "metering": name_of(METERING, run.terms.metering),
+        "funded_wei": str(run.funded_wei),
+        "vested_wei": str(run.vested_wei),
+        "credited_wei": str(run.credited_wei),
+        "organizations": shown,
+    }
+
+
+def sums_of(
+    session: Session, run: RunFigures, parties: Sequence[Party], samples: Mapping[int, int]
+) -> list[dict[str, Any]]:
+    """What these parties of a run were credited and paid, beside the two baselines.
+
+    Args:
+        session: reads.
+        run: the run.
+        parties: of its agreement.
+        samples: of all its parties, as `samples_of` has them.
+    """
     equal, size = split_otherwise(session, run, samples)
-    parties = [party.number for party in run.agreement.parties]
     held = balances_of(
         session,
         [
-            Account(kind, run.run_id, party)
+            Account(kind, run.run_id, party.number)
             for kind in (Kind.CLAIMABLE, Kind.PAID)
             for party in parties
         ],
     )
-    latest = _latest(session, run)
     shown = []
-    for party in run.agreement.parties:
+    for party in parties:
         claimable = held.get(Account(Kind.CLAIMABLE, run.run_id, party.number), 0)
         claimed = held.get(Account(Kind.PAID, run.run_id, party.number), 0)
         shown.append(
@@ -74,17 +97,9 @@ def earnings(
                 "equal_wei": str(equal.get(party.number, 0)),
                 "size_wei": None if size is None else str(size.get(party.number, 0)),
                 "samples": samples.get(party.number),
-                "rounds": [in_round(each) for each in latest if each.party == party.number],
             }
         )
-    return {
-        "run": run.run_id,
-        "metering": name_of(METERING, run.terms.metering),
-        "funded_wei": str(run.funded_wei),
-        "vested_wei": str(run.vested_wei),
-        "credited_wei": str(run.credited_wei),
-        "organizations": shown,
-    }
+    return shown
 
 
 def list_credits(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from contracts.keys import new_key
@@ -51,6 +53,14 @@ def world(
         with serving(started, agent_port) as market:
             market.wait_for(f"{started.market_url}/healthz")
             yield started
+
+
+@pytest.fixture(scope="session")
+def description(world: World) -> dict[str, Any]:
+    """What the API says of itself."""
+    url = f"{world.market_url}/api/openapi.json"
+    found: dict[str, Any] = httpx.get(url, trust_env=False).json()
+    return found
 
 
 @pytest.fixture

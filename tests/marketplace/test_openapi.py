@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -52,13 +51,6 @@ def known(agreed: Federation) -> dict[str, str]:
         "motion_id": motion["id"],
         "version_hash": offered,
     }
-
-
-@pytest.fixture(scope="module")
-def description(world: World) -> dict[str, Any]:
-    url = f"{world.market_url}/api/openapi.json"
-    found: dict[str, Any] = httpx.get(url, trust_env=False).json()
-    return found
 
 
 def token_of(federation: Federation) -> str:

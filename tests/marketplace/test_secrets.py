@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -25,13 +24,6 @@ def agreed(world: World) -> Federation:
     made = Federation(world)
     made.agree()
     return made
-
-
-@pytest.fixture(scope="module")
-def description(world: World) -> dict[str, Any]:
-    url = f"{world.market_url}/api/openapi.json"
-    found: dict[str, Any] = httpx.get(url, trust_env=False).json()
-    return found
 
 
 def a_draft(agreed: Federation) -> str:
