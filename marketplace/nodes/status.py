@@ -76,7 +76,7 @@ def list_nodes(
     agreements = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
     nodes = [
         node if caller.is_admin or node["wallet"] in own else _for_others(node)
-        for node in _nodes_of(session, agreements, now_s)
+        for node in nodes_of(session, agreements, now_s)
     ]
     return sorted(nodes, key=lambda node: (node["retired"], node["spiffe_id"]))
 
@@ -87,14 +87,8 @@ def _for_others(node: dict[str, Any]) -> dict[str, Any]:
     return node | {"status": said}
 
 
-def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[str, Any]]:
-    """Every registration under an agreement, with what the node said last."""
-    return _nodes_of(session, [agreement], now_s)
-
-
-def _nodes_of(
-    session: Session, agreements: Sequence[Agreement], now_s: int
-) -> list[dict[str, Any]]:
+def nodes_of(session: Session, agreements: Sequence[Agreement], now_s: int) -> list[dict[str, Any]]:
+    """Every registration under these agreements, with what the node said last."""
     by_agreement = registrations_of(session, [each.id for each in agreements])
     names = {each.spiffe_id for found in by_agreement.values() for each in found}
     said = {
