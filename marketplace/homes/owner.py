@@ -13,7 +13,7 @@ from contracts.parties import parties_in
 from marketplace.access import Caller
 from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
-from marketplace.homes.news import latest as latest_news
+from marketplace.homes import news
 from marketplace.money.choices import periods
 from marketplace.nodes.status import nodes_of
 from marketplace.runs import views
@@ -22,18 +22,6 @@ from marketplace.runs.readmodel import RunFigures, runs_seen
 from marketplace.storage.models import Agreement, Credit, Event, Party, Round
 
 _FOUNDED: Final = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
-
-_PAID = sa.orm.aliased(Credit)
-# The round that the latest ones begin with, looked up run by run: years of credits are not read.
-_FIRST: Final = (
-    sa.select(_PAID.round)
-    .where(_PAID.run_id == Event.run_id, _PAID.party == Party.number)
-    .order_by(_PAID.round.desc())
-    .offset(LATEST - 1)
-    .limit(1)
-    .correlate(Event, Party)
-    .scalar_subquery()
-)
 
 Seats = Sequence[tuple[RunFigures, Party]]
 """Runs, each with the party that the caller is in it."""
@@ -55,7 +43,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
         if party.wallet == me.wallet
     ]
     samples = _samples(session, seats, now_s)
-    claims, latest = _claims(session, seats), _latest(session, seats, samples)
+    claims, latest = _claims(session, me), _latest(session, me, seats, samples)
     runs = [
         {
             **views.summary(run),
@@ -69,7 +57,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     return {
         "runs": runs,
         "to_come": _to_come(session, me, {run["agreement"] for run in runs}),
-        "news": latest_news(session, me),
+        "news": news.latest(session, me),
         "organizations": _organizations(session, me),
         "periods": periods(now_s),
         **{
@@ -89,11 +77,14 @@ def _samples(session: Session, seats: Seats, now_s: int) -> dict[str, dict[int, 
     }
 
 
-def _claims(session: Session, seats: Seats) -> dict[str, list[dict[str, Any]]]:
+def _claims(session: Session, me: Caller) -> dict[str, list[dict[str, Any]]]:
     """What was paid out, by run, in the order of the chain."""
-    query = sa.select(Event.run_id, Event.data, Event.transaction, Event.block).where(
-        Event.kind == "Claimed",
-        sa.tuple_(Event.run_id, Event.data["party"].as_integer()).in_(_places(seats)),
+    mine = _places(me)
+    seat = mine.c.run_id == Event.run_id, mine.c.party == Event.data["party"].as_integer()
+    query = (
+        sa.select(Event.run_id, Event.data, Event.transaction, Event.block)
+        .join(mine, sa.and_(*seat))
+        .where(Event.kind == "Claimed")
     )
     found: dict[str, list[dict[str, Any]]] = {}
     for row in session.execute(query.order_by(Event.block, Event.log_index)):
@@ -104,37 +95,31 @@ def _claims(session: Session, seats: Seats) -> dict[str, list[dict[str, Any]]]:
 
 
 def _latest(
-    session: Session, seats: Seats, samples: Mapping[str, Mapping[int, int]]
+    session: Session, me: Caller, seats: Seats, samples: Mapping[str, Mapping[int, int]]
 ) -> dict[str, list[dict[str, Any]]]:
     """The last rounds that paid, by run, newest first, with what other splits would have paid."""
-    wallets, runs = {party.wallet for _, party in seats}, [run.run_id for run, _ in seats]
-    mine = (
-        sa.select(Event.run_id, Party.number, sa.func.coalesce(_FIRST, 0).label("first"))
-        .join(Party, Party.agreement_id == Event.agreement_id)
-        .where(Event.kind == "RunCreated", Event.run_id.in_(runs), Party.wallet.in_(wallets))
-        .subquery()
-    )
+    mine = _places(me)
+    seat = mine.c.run_id == Credit.run_id, mine.c.party == Credit.party
     query = (
         sa.select(Credit.run_id, Credit.party, *IN_ROUND)
         .add_columns(Round.paid, Round.credited_wei, Event.transaction, Event.block)
-        .join(mine, sa.and_(Credit.run_id == mine.c.run_id, Credit.party == mine.c.number))
+        .join(mine, sa.and_(*seat, mine.c.since <= Credit.round))
         .join(Round, sa.and_(Round.run_id == Credit.run_id, Round.number == Credit.round))
         .join(Event, Event.id == Credit.event_id)
-        .where(Credit.round >= mine.c.first)
         .order_by(Credit.round.desc())
     )
     declared = {run.run_id: samples[run.agreement.id] for run, _ in seats}
     found: dict[str, list[dict[str, Any]]] = {}
     for row in session.execute(query):
         among = parties_in(row.paid) or (row.party,)
+        own = declared[row.run_id].get(row.party, 0)
         told = [declared[row.run_id].get(each, 0) for each in among]
-        own = 10_000 * declared[row.run_id].get(row.party, 0)
         found.setdefault(row.run_id, []).append(
             in_round(row.round, row.share_bips, row.amount_wei)
             | {
                 "organizations": len(among),
                 "equal_wei": str(row.credited_wei // len(among)),
-                "size_bips": own / sum(told) if all(told) else None,
+                "size_bips": 10_000 * own / sum(told) if all(told) else None,
                 "transaction": row.transaction,
                 "block": row.block,
             }
@@ -142,8 +127,25 @@ def _latest(
     return found
 
 
-def _places(seats: Seats) -> list[tuple[str, int]]:
-    return [(run.run_id, party.number) for run, party in seats]
+def _places(me: Caller) -> sa.Subquery:
+    """The caller's runs, his number in each, and the round that the latest there begin with."""
+    paid = sa.orm.aliased(Credit)
+    since = (
+        sa.select(paid.round)
+        .where(paid.run_id == Event.run_id, paid.party == Party.number)
+        .order_by(paid.round.desc())
+        .offset(LATEST - 1)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            Event.run_id, Party.number.label("party"), sa.func.coalesce(since, 0).label("since")
+        )
+        .join(Party, Party.agreement_id == Event.agreement_id)
+        .where(Event.kind == "RunCreated", Party.wallet == me.wallet)
+        .subquery()
+    )
 
 
 def _organizations(session: Session, caller: Caller) -> list[str]:

@@ -91,7 +91,8 @@ def earned(
         seats: runs, each with a party of its agreement.
         samples: by agreement and party.
     """
-    splits = split_otherwise(session, [run for run, _ in seats], samples)
+    runs = {run.run_id: run for run, _ in seats}
+    splits = split_otherwise(session, list(runs.values()), samples)
     accounts = [
         (
             Account(Kind.CLAIMABLE, run.run_id, party.number),
