@@ -25,16 +25,25 @@ def create(
     agreement: Annotated[str, typer.Option(help="id of an agreement, or how it begins")],
     name: Annotated[str, typer.Option(help="lower-case letters, digits, hyphens and dots")],
     wallet: options.Wallet,
+    continues: Annotated[
+        str, typer.Option(help="a finished run to start from the model of, by name or id")
+    ] = "",
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:
-    """Creates a run, in the name of the party whose wallet this is."""
+    """Begins a run, in the name of the party whose wallet this is.
+
+    The name of a finished run begins it anew: as its next generation, by the terms in force now.
+    """
     with options.client(market, wallet, password_file) as client:
         identifier = agreement_id(client, agreement)
         _warn_of_missing_nodes(client, identifier)
-        operation = client.create_run(identifier, name)
+        earlier = run_id(client, continues) if continues else ""
+        prepared = client.prepare_run(identifier, name, earlier)
+        note(prepared["effect"])
+        operation = client.begin_run(prepared)
         if wait_s > 0:
             operation = client.wait(operation["id"], wait_s)
     result = operation["result"] or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from contracts.messages import (
     to_json,
     typed_data,
 )
+from contracts.training import State
 from marketplace.access import Caller, agreement_seen, must_speak_for, party_of
 from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
@@ -36,6 +38,7 @@ from marketplace.storage.models import Agreement
 
 _NAME = re.compile(r"[a-z0-9.-]{1,63}")
 CLAIM_LIFETIME_S = 3_600
+REQUEST_LIFETIME_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,69 @@ class RunRequests:
     database: Database
     contracts: Contracts
     clock: Callable[[], int]
+
+    async def prepare(
+        self, caller: Caller, agreement_id: str, organization: str, name: str, continues: str
+    ) -> dict[str, Any]:
+        """The request that a party has to sign to begin a run, or a finished one anew.
+
+        Args:
+            caller: the party, or an admin who prepares it for one.
+            agreement_id: whose terms in force the run will have.
+            organization: in whose name.
+            name: of the run; that of a finished one begins its next generation.
+            continues: id of a finished run of the agreement, to start from its model; empty: from
+                the terms'.
+
+        Returns:
+            `request`, `terms`, `typed_data`, `generation`, and `effect`: what it does, and how to
+            undo it.
+
+        Raises:
+            NotFound: no such agreement that the caller may see, or it has no such party.
+            NotAllowed: the caller speaks for another one.
+            Conflict: the agreement is not in force, or a run of this name is not over.
+            InvalidInput: no name for a run.
+        """
+        party, terms = await self.database.read(
+            self._place, caller, agreement_id, organization, name
+        )
+        key, training = bytes.fromhex(agreement_id[2:]), self.contracts.training
+        latest, generation = await training.run_named(key, name), 1
+        if any(latest):
+            run = await training.run(latest)
+            if run.state != State.FINISHED:
+                raise Conflict(
+                    f"a run {name} is under way already",
+                    hint="choose another name; this one may be used again when that run is over",
+                )
+            generation = run.generation + 1
+        request = RunRequest(
+            agreement=key,
+            party=party,
+            name=name,
+            salt=secrets.token_bytes(32),
+            generation=generation,
+            continues=bytes.fromhex(continues[2:]) if continues else bytes(32),
+            deadline=self.clock() + REQUEST_LIFETIME_S,
+        )
+        return {
+            "request": to_json(request),
+            "terms": terms,
+            "typed_data": typed_data(self.contracts.domains.training, request),
+            "generation": generation,
+            "effect": effect_of(name, generation),
+        }
+
+    def _place(
+        self, session: Session, caller: Caller, agreement_id: str, organization: str, name: str
+    ) -> tuple[int, dict[str, Any]]:
+        """The number of the party, and the terms in force."""
+        agreement = agreement_seen(session, caller, agreement_id)
+        party = party_of(agreement, lambda each: each.organization == organization, organization)
+        must_speak_for(caller, party)
+        _check_beginning(session, agreement.id, name)
+        return party.number, agreement.message["terms"]
 
     async def create(
         self, caller: Caller, request: RunRequest, terms: Terms, signature: bytes
@@ -71,13 +137,7 @@ class RunRequests:
         now_s: int,
     ) -> dict[str, Any]:
         agreement = agreement_seen(session, caller, "0x" + request.agreement.hex())
-        if not is_active(session, agreement.id):
-            raise Conflict("the agreement is not in force", hint="wait until all have signed")
-        if not _NAME.fullmatch(request.name):
-            raise InvalidInput(
-                f"{request.name!r} cannot be the name of a run",
-                hint="1 to 63 lower-case letters, digits, hyphens and dots",
-            )
+        _check_beginning(session, agreement.id, request.name)
         if to_json(terms) != agreement.message["terms"]:
             raise InvalidInput(
                 "these are not the terms of the agreement",
@@ -202,9 +262,33 @@ class RunRequests:
         )
 
 
+def effect_of(name: str, generation: int) -> str:
+    """What beginning a run brings about, and how to undo it."""
+    anew = (
+        f" as its generation {generation}; what was trained and earned before stays as it is"
+        if generation > 1
+        else ""
+    )
+    return (
+        f"Begins {name}{anew}: round 0 opens for the nodes that are enrolled then. Nothing takes a "
+        "run off the chain; one that nobody funds pays nobody, and ends with its agreement."
+    )
+
+
 def read_request(fields: dict[str, Any], terms: dict[str, Any]) -> tuple[RunRequest, Terms]:
     """The messages behind a request for a run. Raises MessageError."""
     return from_json(RunRequest, fields), from_json(Terms, terms)
+
+
+def _check_beginning(session: Session, agreement_id: str, name: str) -> None:
+    """Raises Conflict, InvalidInput."""
+    if not is_active(session, agreement_id):
+        raise Conflict("the agreement is not in force", hint="wait until all have signed")
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name!r} cannot be the name of a run",
+            hint="1 to 63 lower-case letters, digits, hyphens and dots",
+        )
 
 
 def _wallet(agreement: Agreement, party: int) -> str:
