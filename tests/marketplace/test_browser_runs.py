@@ -73,7 +73,7 @@ def refuses(page: Page, button: str, reason: str) -> None:
 def test_a_sponsor_begins_a_run_funds_it_and_begins_it_anew(
     browser: Browser, sponsored: Federation
 ) -> None:
-    world, name = sponsored.world, f"by-hand-{sponsored.number}"
+    world, name = sponsored.world, f"tumors-{sponsored.number}"
     wallet = Wallet(
         _MAINNET,
         sponsored.wallets["clinic-a"],
@@ -84,11 +84,11 @@ def test_a_sponsor_begins_a_run_funds_it_and_begins_it_anew(
         signs_in(someone, "/agreements")
         page = someone.opens(f"/agreements/{sponsored.agreement_id}")
         page.get_by_role("link", name="Begin a run").click()
-        good(someone, "begin")
         page.get_by_role("button", name="Begin the run").click()
         # The browser itself says that a name is missing; nothing was asked of the wallet.
         assert "eth_signTypedData_v4" not in wallet.asked
         page.get_by_label("Name of the run").fill(name)
+        good(someone, "begin")
         wallet.refuses_to = {"wallet_switchEthereumChain"}
         refuses(page, "Begin the run", "You rejected the request in the wallet")
         wallet.refuses_to = {"eth_signTypedData_v4"}
