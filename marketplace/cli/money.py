@@ -23,13 +23,13 @@ Amount = Annotated[str, typer.Argument(help="in tokens, for example 1000 or 0.5"
 @app.command("show", epilog="Example: swarm-market rewards show tumors --wallet hospital-a.json")
 def show_rewards(
     run: RunId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows what each organization earned in a run, beside an equal split and one by size."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         earned = client.earnings(run_id(client, run))
     rows = [
         (
@@ -79,14 +79,14 @@ def claim(
     "ledger", epilog="Example: swarm-market rewards ledger --run tumors --wallet hospital-a.json"
 )
 def show_ledger(
-    wallet: options.Wallet,
+    access: options.Access = None,
     run: Annotated[str, typer.Option(help="name or id; default: all that you may see")] = "",
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists the entries of the books, and what each moved, in wei; each sums to zero."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.ledger(run_id(client, run) if run else "")
     rows = [
         (each["number"], each["block"], posting["account"], posting["amount_wei"], each["what"])
