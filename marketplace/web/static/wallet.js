@@ -11,7 +11,9 @@ async function call(method, url, body) {
   const key = [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16)).join("-");
   const headers = { "Content-Type": "application/json", ...(method === "GET" ? {} : { "Idempotency-Key": key }) };
   const send = () => fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const answer = await send().catch(send);
+  const answer = await send()
+    .catch(send)
+    .catch(() => Promise.reject(new Error("The marketplace does not answer. Try again in a moment")));
   const result = answer.status === 204 ? {} : await answer.json();
   if (!answer.ok) throw new Error([result.detail, result.hint].filter(Boolean).join(". "));
   return result;
