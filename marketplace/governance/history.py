@@ -159,9 +159,10 @@ class _Teller:
         )
 
     def funded(self, data: dict[str, Any]) -> tuple[str, str]:
+        sender, tokens = data["sender"], token_amount(int(data["amount"]))
+        known = {each.wallet: each.organization for each in self._agreement.parties}
         return (
-            f"{data['sender']} paid {token_amount(int(data['amount']))} tokens into the pool of "
-            f"{data['run']}",
+            f"{known.get(sender, sender)} paid {tokens} tokens into the pool of {data['run']}",
             "What has not vested when the run ends returns to its sponsor.",
         )
 

@@ -122,11 +122,15 @@ def test_a_sponsor_begins_a_run_funds_it_and_begins_it_anew(
         expect(page.get_by_text("target reached")).to_be_visible(timeout=20_000)
         expect(page.get_by_label("Amount")).to_have_count(0)
         page.get_by_role("link", name="Begin it anew").click()
+        expect(page.get_by_role("heading", name=f"Begin {name} anew")).to_be_visible()
         page.get_by_label("Start from").select_option(label=f"the model of {name} (target reached)")
         page.get_by_role("button", name="Begin the run").click()
         page.wait_for_url(re.compile("/runs/0x[0-9a-f]{64}$"), timeout=20_000)
         expect(page.get_by_text("generation 2")).to_be_visible()
         assert page.url.rpartition("/")[2] != sponsored.run_id
+        someone.opens(f"/agreements/{sponsored.agreement_id}/history")
+        paid = f"clinic-a paid 25.5 tokens into the pool of {name}"
+        expect(page.get_by_text(paid)).to_be_visible()
         # The browser notes by itself that the first amount was answered with 409.
         assert [each for each in someone.complaints if "status of 409" not in each] == []
 
@@ -141,3 +145,5 @@ def test_who_cannot_begin_a_run_is_told_who_can(browser: Browser, sponsored: Fed
         expect(page.get_by_text("One of the parties begins it")).to_be_visible()
         expect(page.get_by_role("button", name="Begin the run")).to_have_count(0)
         good(someone, "begin-admin-phone-dark")
+        someone.opens(f"/agreements/{sponsored.agreement_id}")
+        good(someone, "agreement-admin-phone-dark")
