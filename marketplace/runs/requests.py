@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,18 +24,16 @@ from contracts.messages import (
     to_json,
     typed_data,
 )
-from contracts.training import State
 from marketplace.access import Caller, agreement_seen, must_speak_for, party_of
-from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.indexer import indexed_block
 from marketplace.chain.postings import Posting, RewardClaim, RunCreation, kind_of
 from marketplace.errors import ChainRefusal, Conflict, InvalidInput, WrongSignature
+from marketplace.runs import beginning
 from marketplace.runs.readmodel import run_seen
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement
 
-_NAME = re.compile(r"[a-z0-9.-]{1,63}")
 CLAIM_LIFETIME_S = 3_600
 REQUEST_LIFETIME_S = 3_600
 
@@ -75,16 +72,8 @@ class RunRequests:
         party, terms = await self.database.read(
             self._place, caller, agreement_id, organization, name
         )
-        key, training = bytes.fromhex(agreement_id[2:]), self.contracts.training
-        latest, generation = await training.run_named(key, name), 1
-        if any(latest):
-            run = await training.run(latest)
-            if run.state != State.FINISHED:
-                raise Conflict(
-                    f"a run {name} is under way already",
-                    hint="choose another name; this one may be used again when that run is over",
-                )
-            generation = run.generation + 1
+        key = bytes.fromhex(agreement_id[2:])
+        generation = await beginning.next_generation(self.contracts, key, name)
         request = RunRequest(
             agreement=key,
             party=party,
@@ -99,7 +88,7 @@ class RunRequests:
             "terms": terms,
             "typed_data": typed_data(self.contracts.domains.training, request),
             "generation": generation,
-            "effect": effect_of(name, generation),
+            "effect": beginning.effect_of(name, generation),
         }
 
     def _place(
@@ -109,7 +98,7 @@ class RunRequests:
         agreement = agreement_seen(session, caller, agreement_id)
         party = party_of(agreement, lambda each: each.organization == organization, organization)
         must_speak_for(caller, party)
-        _check_beginning(session, agreement.id, name)
+        beginning.check(session, agreement.id, name)
         return party.number, agreement.message["terms"]
 
     async def create(
@@ -137,7 +126,7 @@ class RunRequests:
         now_s: int,
     ) -> dict[str, Any]:
         agreement = agreement_seen(session, caller, "0x" + request.agreement.hex())
-        _check_beginning(session, agreement.id, request.name)
+        beginning.check(session, agreement.id, request.name)
         if to_json(terms) != agreement.message["terms"]:
             raise InvalidInput(
                 "these are not the terms of the agreement",
@@ -262,33 +251,9 @@ class RunRequests:
         )
 
 
-def effect_of(name: str, generation: int) -> str:
-    """What beginning a run brings about, and how to undo it."""
-    anew = (
-        f" as its generation {generation}; what was trained and earned before stays as it is"
-        if generation > 1
-        else ""
-    )
-    return (
-        f"Begins {name}{anew}: round 0 opens for the nodes that are enrolled then. Nothing takes a "
-        "run off the chain; one that nobody funds pays nobody, and ends with its agreement."
-    )
-
-
 def read_request(fields: dict[str, Any], terms: dict[str, Any]) -> tuple[RunRequest, Terms]:
     """The messages behind a request for a run. Raises MessageError."""
     return from_json(RunRequest, fields), from_json(Terms, terms)
-
-
-def _check_beginning(session: Session, agreement_id: str, name: str) -> None:
-    """Raises Conflict, InvalidInput."""
-    if not is_active(session, agreement_id):
-        raise Conflict("the agreement is not in force", hint="wait until all have signed")
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            f"{name!r} cannot be the name of a run",
-            hint="1 to 63 lower-case letters, digits, hyphens and dots",
-        )
 
 
 def _wallet(agreement: Agreement, party: int) -> str:

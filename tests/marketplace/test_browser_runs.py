@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from contracts import Contracts
+from contracts.keys import new_key
 from tests.marketplace.browsing import CHROMIUM, Wallet
 from tests.marketplace.persons import PHONE, Person, chromium, person, signs_in
 from tests.marketplace.test_browser import TOO_WIDE
@@ -33,12 +34,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def sponsored(world: World) -> Federation:
-    """An agreement with a node each, sponsored by clinic-a, which has coins for gas."""
-    federation = Federation(world)
-    federation.agree(sponsor=federation.wallets["clinic-a"].address)
+    """An agreement with a node each, sponsored by lab-a, which has coins for gas, and no tokens."""
+    federation = Federation(world, {name: new_key() for name in ("lab-a", "lab-b", "lab-c")})
+    federation.agree(sponsor=federation.wallets["lab-a"].address)
     for name in federation.wallets:
         federation.enroll(name)
-    rich = [federation.wallets["clinic-a"].address, hex(TOKEN_WEI)]
+    rich = [federation.wallets["lab-a"].address, hex(TOKEN_WEI)]
     question = {"jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance", "params": rich}
     httpx.post(world.rpc_url, json=question, trust_env=False).raise_for_status()
     return federation
@@ -48,7 +49,7 @@ def give(federation: Federation, tokens: int) -> None:
     """Tokens, to the sponsor."""
 
     async def mint(contracts: Contracts) -> None:
-        sponsor, treasury = federation.wallets["clinic-a"].address, federation.world.treasury
+        sponsor, treasury = federation.wallets["lab-a"].address, federation.world.treasury
         await contracts.token.mint(sponsor, tokens * TOKEN_WEI, signer=treasury)
 
     federation.world.on_chain(mint)
@@ -76,7 +77,7 @@ def test_a_sponsor_begins_a_run_funds_it_and_begins_it_anew(
     world, name = sponsored.world, f"tumors-{sponsored.number}"
     wallet = Wallet(
         _MAINNET,
-        sponsored.wallets["clinic-a"],
+        sponsored.wallets["lab-a"],
         rpc_url=world.rpc_url,
         knows=world.deployment.chain_id,
     )
@@ -129,7 +130,7 @@ def test_a_sponsor_begins_a_run_funds_it_and_begins_it_anew(
         expect(page.get_by_text("generation 2")).to_be_visible()
         assert page.url.rpartition("/")[2] != sponsored.run_id
         someone.opens(f"/agreements/{sponsored.agreement_id}/history")
-        paid = f"clinic-a paid 25.5 tokens into the pool of {name}"
+        paid = f"lab-a paid 25.5 tokens into the pool of {name}"
         expect(page.get_by_text(paid)).to_be_visible()
         # The browser notes by itself that the first amount was answered with 409.
         assert [each for each in someone.complaints if "status of 409" not in each] == []
