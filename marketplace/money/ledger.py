@@ -82,5 +82,5 @@ def _scopes(session: Session, caller: Caller) -> set[str]:
 
 
 def _concerns(account: str, scopes: set[str] | None, run_id: str | None) -> bool:
-    scope = account.split(":", 2)[1]  # of thousands: what `Account` would check is ours already
+    scope = account.split(":", 2)[1]  # as `Account` wrote it
     return (scopes is None or scope in scopes) and run_id in (None, scope)
