@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from contracts import events as chain_events
 from contracts.deployment import Deployment
 from marketplace.storage.models import Event
@@ -25,6 +27,16 @@ _NAMES: Final = {
     ("presence", "Collected"): "CollectedOfPresence",
 }
 _NOBODY: Final = "0x" + "00" * 20
+# What a record is made of; for thousands of them, objects that could be changed cost too much.
+KEPT: Final = (
+    Event.kind,
+    Event.chain_id,
+    Event.block,
+    Event.block_hash,
+    Event.log_index,
+    Event.transaction,
+    Event.data,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,8 +88,8 @@ def record_of(deployment: Deployment, event: chain_events.Event, time_s: int = 0
     return Record(_kind(deployment, event), place, time_s, data)
 
 
-def record_of_row(row: Event, time_s: int = 0) -> Record:
-    """A record of an event as the index keeps it."""
+def record_of_row(row: Event | sa.Row[Any], time_s: int = 0) -> Record:
+    """A record of an event as the index keeps it: the columns `KEPT`, at least."""
     place = Place(
         chain_id=row.chain_id,
         block=row.block,
