@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.marketplace.browsing import CHROMIUM, Wallet
 from tests.marketplace.persons import PHONE, Person, chromium, person, signs_in
-from tests.marketplace.world import Federation, eventually
+from tests.marketplace.world import Federation, World, eventually
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 CHAIN_ID = 31337  # of the chain that tests start
@@ -37,25 +37,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def running(world: object) -> Federation:
+def running(world: World) -> Federation:
     """A run under way: some rounds sealed, all nodes up."""
-    federation = Federation(world)  # type: ignore[arg-type]  # the session's fixture
-    federation.agree()
-    for name in federation.wallets:
-        federation.enroll(name)
-    say(federation)
-    federation.start(f"tumors-{federation.number}")
-    federation.fund(1000)
-    rows = (
-        {},
-        {0: 5000, 1: 3000, 2: 2000},
-        {0: 4500, 1: 3500, 2: 2000},
-        {0: 4000, 1: 4000, 2: 2000},
+    federation = Federation(world)
+    federation.train(
+        "tumors",
+        (2.0, {}),
+        (1.5, {0: 5000, 1: 3000, 2: 2000}),
+        (1.1, {0: 4500, 1: 3500, 2: 2000}),
+        (0.9, {0: 4000, 1: 4000, 2: 2000}),
+        tokens=1000,
     )
-    for loss, row in zip((2.0, 1.5, 1.1, 0.9), rows, strict=True):
-        federation.seal(loss, row)
-    with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 4)
+    say(federation)
     return federation
 
 
