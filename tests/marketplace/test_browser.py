@@ -49,6 +49,10 @@ def running(world: World) -> Federation:
         tokens=1000,
     )
     say(federation)
+    with federation.owner("clinic-b") as owner:
+        reason = "The audit of clinic-c is not over."
+        motion = owner.governance.propose(federation.agreement_id, "suspend", reason=reason)
+        owner.governance.vote(motion["id"])
     return federation
 
 
@@ -132,11 +136,16 @@ STORIES = {
     "admin": ("/admin", "/agreements", "/runs"),
     "owner": ("/earnings", "/statements/clinic-a", "/runs/{run}", "/agreements/{agreement}"),
     "operator": ("/my-nodes", "/nodes"),
+    "negotiator": (
+        "/drafts/new/healthcare",
+        "/agreements/{agreement}/decisions",
+        "/agreements/{agreement}/history",
+    ),
 }
 
 
 @pytest.mark.parametrize("who", STORIES)
-def test_each_home_is_accessible_wide_narrow_light_and_dark(
+def test_each_page_is_accessible_wide_narrow_light_and_dark(
     who: str, browser: Browser, running: Federation
 ) -> None:
     world = running.world
@@ -153,7 +162,7 @@ def test_each_home_is_accessible_wide_narrow_light_and_dark(
                 if not viewport:
                     assert someone.accessibility() == [], f"{path}, {scheme}"
                 assert page.evaluate(TOO_WIDE) == [], path
-                name = path.split("/")[1]
+                name = "-".join(each for each in path.split("/") if each and "{" not in each)
                 _picture(page, f"{who}-{name}{'-phone' if viewport else ''}-{scheme}")
             assert someone.complaints == []
 
