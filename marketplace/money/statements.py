@@ -227,7 +227,7 @@ def _ordered(session: Session, *which: sa.ColumnElement[bool]) -> list[Record]:
     block = sa.and_(Block.chain_id == Event.chain_id, Block.number == Event.block)
     query = sa.select(*KEPT, Block.time_s).outerjoin(Block, block).where(*which)
     rows = session.execute(query.order_by(Event.block, Event.log_index))
-    return [record_of_row(row, row.time_s or 0) for row in rows]
+    return [record_of_row(row) for row in rows]
 
 
 def _samples_of(
@@ -240,16 +240,19 @@ def _samples_of(
         for each in records
         if each.kind in ("AgreementActivated", "AgreementAmended")
     }
-    found: defaultdict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    found: defaultdict[str, defaultdict[int, dict[int, int]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for each in reports:
         named = parties.get(agreements.get(each.run_id, ""), {})
         party = named.get(_organization(each.spiffe_id))
         if party is None:
             continue
+        of_run = found[each.run_id]
         for number in map(int, each.rounds.split()):
-            told = found[each.run_id, number]
+            told = of_run[number]
             told[party] = told.get(party, 0) + each.samples
-    return lambda run_id, number: found.get((run_id, number), {})
+    return lambda run_id, number: found[run_id][number]
 
 
 def _organization(spiffe_id: str) -> str:

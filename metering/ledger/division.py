@@ -8,7 +8,7 @@ from operator import ge
 
 from metering.errors import MeteringError
 from metering.ledger.accounts import check_count, check_party
-from metering.split import FULL_BIPS, Row, check_row, local_parts
+from metering.split import FULL_BIPS, Row, local_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Division:
     @classmethod
     def by_row(cls, row: Sequence[tuple[int, int]]) -> Division:
         """Divide by a row of basis points, see `metering.split`."""
-        return cls(check_row(row))
+        return cls(tuple(row))
 
     @classmethod
     def by_local_rows(cls, parties: Sequence[int], rows: Mapping[int, Row | None]) -> Division:

@@ -11,17 +11,18 @@ from collections import defaultdict
 from metering.ledger.accounts import Account, Kind
 from metering.ledger.entries import Key
 from metering.ledger.facts import Credited, Fact
-from metering.ledger.rating import credited_wei, credits_of, must_be_the_same, must_have, rate
+from metering.ledger.rating import credits_of, must_be_the_same, must_have, rate
 
 
 class Tally:
     """Follows the rules of `record`, and refuses what it refuses."""
 
-    __slots__ = ("_balances", "_credits", "_standing")
+    __slots__ = ("_balances", "_credited", "_credits", "_standing")
 
     def __init__(self) -> None:
         # What rounds credited is added up here, by party; all else, claims of it too, by account.
         self._credits: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self._credited: defaultdict[str, int] = defaultdict(int)
         self._balances: defaultdict[Account, int] = defaultdict(int)
         self._standing: dict[Key, Fact] = {}
 
@@ -50,15 +51,20 @@ class Tally:
             balance_wei += self._credits[account.scope].get(account.party, 0)
         return balance_wei
 
+    def credited_wei(self, run: str) -> int:
+        """Return all that a run's rounds have credited, as the function of this name does."""
+        return self._credited[run]
+
     def _credit(self, fact: Credited) -> None:
         escrow, remainder = Account(Kind.ESCROW, fact.run), Account(Kind.REMAINDER, fact.run)
-        before_wei = credited_wei(fact.run, self.balance_wei)
+        before_wei = self._credited[fact.run]
         amounts = credits_of(fact, before_wei)
         # What rounding left before is available again; what it leaves now is put aside.
         vests_wei = fact.vested_wei - before_wei - self.balance_wei(remainder)
         must_have(fact, escrow, self.balance_wei(escrow), vests_wei)
         self._balances[escrow] -= vests_wei
         self._balances[remainder] = fact.vested_wei - before_wei - fact.amount_wei
+        self._credited[fact.run] += fact.amount_wei
         credits = self._credits[fact.run]
         for party, wei in amounts:
             credits[party] = credits.get(party, 0) + wei

@@ -17,7 +17,6 @@ from metering.ledger import (
     RoyaltyPaid,
     RunFact,
     Tally,
-    credited_wei,
 )
 from metering.statement.model import Cause, Movement, Period, Reference, Statement
 from metering.statement.rounds import RoundCredit, SealedRound, lines_of
@@ -82,7 +81,7 @@ def draw_up(
         here = fact.place.chain_id == chain_id and fact.place.block <= period.last_block
         if not here or not isinstance(fact, RunFact):
             continue
-        before_wei, due_wei = credited_wei(fact.run, tally.balance_wei), due(fact.run)
+        before_wei, due_wei = tally.credited_wei(fact.run), due(fact.run)
         if not tally.add(fact):
             continue
         change_wei = due(fact.run) - due_wei

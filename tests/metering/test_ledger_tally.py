@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.errors import MeteringError
-from metering.ledger import Book, Fact, Tally, record
+from metering.ledger import Book, Fact, Tally, credited_wei, record
 from metering.split import (
     equal_row,
     equal_share_bips,
@@ -32,6 +32,8 @@ def test_a_tally_has_the_balances_of_the_book_after_every_fact(chain: SimulatedC
         assert tally.add(fact)
         for posting in entry.postings:
             assert tally.balance_wei(posting.account) == book.balance_wei(posting.account)
+    for run in chain.runs:
+        assert tally.credited_wei(run.run) == credited_wei(run.run, book.balance_wei)
     assert all(tally.balance_wei(account) == wei for account, wei in book.balances().items())
 
 
