@@ -31,6 +31,7 @@ from marketplace.storage.models import (
     Rejection,
     VersionSignature,
 )
+from marketplace.storage.models.announcements import Announcement
 from marketplace.web.callers import CallerOf, MarketOf
 
 router = APIRouter(include_in_schema=False)
@@ -130,6 +131,7 @@ def version(session: Session) -> str:
             sa.select(sa.func.count(Motion.withdrawn_s)).scalar_subquery(),
             sa.select(sa.func.count(Enrollment.key_signature)).scalar_subquery(),
             sa.select(sa.func.count(Rejection.enrollment_id)).scalar_subquery(),
+            sa.select(sa.func.max(Announcement.number)).scalar_subquery(),  # time brings some
         )
     ).one()
     return hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()[:16]

@@ -15,7 +15,7 @@ from marketplace.errors import MarketError, NotAllowed
 from marketplace.identity import sign_in
 from marketplace.nodes import status
 from marketplace.nodes.registry import registrations
-from marketplace.runs import earnings, rounds, usage, views
+from marketplace.runs import earnings, pools, rounds, usage, views
 from marketplace.runs.readmodel import run_seen
 from marketplace.web import charts
 from marketplace.web.callers import COOKIE, CallerOf, MarketOf
@@ -57,6 +57,7 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
         "latest": views.shown_rounds(session, run, registered, latest)[::-1],
         "earnings": earnings.earnings(session, run, nodes),
         "usage": usage.usage(session, run),
+        "pool": pools.show(session, run),
         "nodes": present,
         "parties": {node["spiffe_id"]: node["party"] for node in nodes},
         "chart": charts.loss_chart(rounds.losses(session, [run])[run_id], shown),

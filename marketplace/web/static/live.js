@@ -66,6 +66,7 @@ function listen() {
   source.addEventListener("changed", () => {
     due = !first;
     first = false;
+    document.dispatchEvent(new Event("changed"));
   });
   source.addEventListener("open", () => {
     clearTimeout(lost);
@@ -88,6 +89,7 @@ if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
   setInterval(catchUp, SETTLE_MS);
 }
 
+document.addEventListener("outdated", () => (due = true));
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form");
   if (form) form.dataset.touched = "";
