@@ -134,6 +134,7 @@ def _is_price(price: object) -> bool:
     return isinstance(exponent, int) and -18 <= exponent <= 0 <= price < 10**18
 
 
+# No slots: its bytes, that are signed, hashed and sent, are made once.
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """What one organization earned and was paid in a period, in wei of one deployment's token.
