@@ -9,6 +9,7 @@ which. Reading is strict: what does not write back to the very same bytes is ref
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -35,6 +36,11 @@ def to_bytes(record: Any, form: str) -> bytes:
 def encode(value: Any) -> bytes:
     """Return the bytes of a JSON value, or of a list or record of them."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
+
+
+def combine(encoded: Mapping[str, bytes]) -> bytes:
+    """Return the bytes of an object whose values are encoded already."""
+    return b"{%b}" % b",".join(b"%b:%b" % (encode(name), encoded[name]) for name in sorted(encoded))
 
 
 def from_bytes(kind: type[Record], data: bytes, form: str) -> Record:
@@ -74,8 +80,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
     raise MeteringError(f"{value!r} has no exact form in JSON")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
 @cache
 def _fields(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+    return {name: hints[name] for name in _names(kind)}
 
 
 def _read_integer(value: Any, where: str) -> int:

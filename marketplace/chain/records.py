@@ -7,7 +7,7 @@ draw the same conclusions with the same code.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from contracts import events as chain_events
@@ -25,6 +25,16 @@ _NAMES: Final = {
     ("presence", "Collected"): "CollectedOfPresence",
 }
 _NOBODY: Final = "0x" + "00" * 20
+# What a record is made of; for thousands of them, objects that could be changed cost too much.
+KEPT: Final = (
+    Event.kind,
+    Event.chain_id,
+    Event.block,
+    Event.block_hash,
+    Event.log_index,
+    Event.transaction,
+    Event.data,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,16 +86,17 @@ def record_of(deployment: Deployment, event: chain_events.Event, time_s: int = 0
     return Record(_kind(deployment, event), place, time_s, data)
 
 
-def record_of_row(row: Event, time_s: int = 0) -> Record:
-    """A record of an event as the index keeps it."""
+def record_of_row(row: Sequence[Any]) -> Record:
+    """A record of an event as the index keeps it: its columns `KEPT`, and its block's time."""
+    kind, chain_id, block, block_hash, log_index, transaction, data, time_s = row
     place = Place(
-        chain_id=row.chain_id,
-        block=row.block,
-        block_hash=row.block_hash,
-        log_index=row.log_index,
-        transaction=row.transaction,
+        chain_id=chain_id,
+        block=block,
+        block_hash=block_hash,
+        log_index=log_index,
+        transaction=transaction,
     )
-    return Record(row.kind, place, time_s, row.data)
+    return Record(kind, place, time_s or 0, data)
 
 
 def matters(deployment: Deployment, event: chain_events.Event) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from marketplace.agreements.document import token_amount
 from marketplace.clock import iso
 from marketplace.nodes.registry import registrations
 from marketplace.storage.models import Agreement, Event
+from marketplace.storage.models.ledger import Block
 from marketplace.storage.pieces import ALL, By, Piece, cut
 
 _STATES: Final = {
@@ -37,7 +38,8 @@ def history(
     """The changes of an agreement, the latest first; places are (`block`, `log_index`).
 
     Returns:
-        For each `what`, `undo`, `transaction`, `block`, `log_index`, `kind`.
+        For each `what`, `undo`, `transaction`, `block`, `log_index`, `kind`, and `time_s` of its
+        block, if it was read.
 
     Raises:
         NotFound: no such agreement that the caller may see.
@@ -55,6 +57,7 @@ def history(
     )
     order = By(Event.block, falling=True), By(Event.log_index, falling=True)
     events = session.scalars(cut(query, piece, *order)).all()
+    times = _times(session, events)
     names = _names(session, {each.run_id for each in events if each.run_id})
     nodes = {each.registration: each.spiffe_id for each in registrations(session, agreement_id)}
     told = _Teller(agreement, nodes, now_s)
@@ -65,6 +68,7 @@ def history(
             "undo": undo,
             "transaction": event.transaction,
             "block": event.block,
+            "time_s": times.get(event.block),
             "log_index": event.log_index,
         }
         for event in events
@@ -72,6 +76,13 @@ def history(
             _WORDS[event.kind](told, {**event.data, "run": names.get(event.run_id or "")})
         ]
     ]
+
+
+def _times(session: Session, events: Sequence[Event]) -> dict[int, int]:
+    chain_ids, blocks = {each.chain_id for each in events}, {each.block for each in events}
+    query = sa.select(Block.number, Block.time_s)
+    rows = session.execute(query.where(Block.chain_id.in_(chain_ids), Block.number.in_(blocks)))
+    return {row.number: row.time_s for row in rows}
 
 
 def _names(session: Session, runs: Collection[str]) -> dict[str | None, str]:

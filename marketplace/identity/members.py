@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.errors import InvalidInput, NotFound
 from marketplace.storage.models import Member
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 OPERATOR: Final = "operator"
 AUDITOR: Final = "auditor"
@@ -58,10 +59,14 @@ def dismiss(session: Session, owner: str, wallet: str) -> None:
     session.delete(row)
 
 
-def list_members(session: Session, owner: str) -> list[dict[str, Any]]:
-    """Whom a wallet gave roles, by address."""
-    rows = session.scalars(sa.select(Member).where(Member.owner == owner).order_by(Member.wallet))
-    return [view(row) for row in rows]
+def list_members(session: Session, owner: str, piece: Piece = ALL) -> list[dict[str, Any]]:
+    """Whom a wallet gave roles, by address.
+
+    Raises:
+        InvalidInput: the piece's place is none.
+    """
+    query = sa.select(Member).where(Member.owner == owner)
+    return [view(row) for row in session.scalars(cut(query, piece, By(Member.wallet)))]
 
 
 def view(row: Member) -> dict[str, Any]:

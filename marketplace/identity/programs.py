@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from marketplace.errors import InvalidInput, NotFound, SignInRequired
 from marketplace.identity.secrets import hash_secret, new_id, new_secret
 from marketplace.storage.models import ApiToken
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 # So that a token is known for what it is wherever it turns up, in a log or in a repository.
 PREFIX: Final = "swm_"
@@ -90,10 +91,14 @@ def who(session: Session, token: str, now_s: int) -> Program:
     return Program(row.id, row.wallet, frozenset(row.scopes))
 
 
-def list_tokens(session: Session, wallet: str) -> list[dict[str, Any]]:
-    """A wallet's tokens, newest first."""
+def list_tokens(session: Session, wallet: str, piece: Piece = ALL) -> list[dict[str, Any]]:
+    """A wallet's tokens, newest first; their place is (`created_s`, `id`).
+
+    Raises:
+        InvalidInput: the piece's place is none.
+    """
     query = sa.select(ApiToken).where(ApiToken.wallet == wallet)
-    rows = session.scalars(query.order_by(ApiToken.created_s.desc(), ApiToken.id))
+    rows = session.scalars(cut(query, piece, By(ApiToken.created_s, falling=True), By(ApiToken.id)))
     return [view(row) for row in rows]
 
 

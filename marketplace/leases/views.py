@@ -15,14 +15,19 @@ from marketplace.leases.service import Policy
 from marketplace.leases.signing import LeaseSigner
 from marketplace.nodes.registry import present
 from marketplace.storage.models import Agreement, Enrollment, Event, Lease, Party, SeatLimit
+from marketplace.storage.pieces import ALL, By, Piece, cut
 
 
-def list_leases(session: Session, caller: Caller, now_s: int) -> list[dict[str, Any]]:
-    """The leases that are live, of the organizations that the caller belongs to, by node."""
-    rows = session.scalars(
-        sa.select(Lease).where(Lease.live_until_s > now_s, _mine(caller)).order_by(Lease.id)
-    )
-    return [view(row, now_s) for row in rows]
+def list_leases(
+    session: Session, caller: Caller, now_s: int, piece: Piece = ALL
+) -> list[dict[str, Any]]:
+    """The leases that are live, of the organizations that the caller belongs to, by `id`.
+
+    Raises:
+        InvalidInput: the piece's place is none.
+    """
+    query = sa.select(Lease).where(Lease.live_until_s > now_s, _mine(caller))
+    return [view(row, now_s) for row in session.scalars(cut(query, piece, By(Lease.id)))]
 
 
 def export(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -42,9 +42,7 @@ class StatementSigner:
     def sign(self, statement: Statement, wallet: str, royalties: str) -> Envelope:
         """A statement that bears the issuer's signature."""
         unsigned = Envelope(statement, wallet, royalties, self.public_key, "")
-        return Envelope(
-            statement, wallet, royalties, self.public_key, self.key.sign(unsigned.signed()).hex()
-        )
+        return replace(unsigned, signature=self.key.sign(unsigned.signed()).hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +65,11 @@ class Envelope:
 
     def signed(self) -> bytes:
         """The bytes under the signature: canonical JSON of all else."""
-        return canonical.encode(self._fields())
+        return canonical.combine(self._fields())
 
     def to_bytes(self) -> bytes:
         """The file."""
-        return canonical.encode(self._fields() | {"signature": self.signature})
+        return canonical.combine(self._fields() | {"signature": canonical.encode(self.signature)})
 
     def sha256(self) -> str:
         """Of the file, as `sha256sum` prints it."""
@@ -117,13 +115,12 @@ class Envelope:
             )
         return found
 
-    def _fields(self) -> dict[str, Any]:
+    def _fields(self) -> dict[str, bytes]:
+        texts = {"wallet": self.wallet, "royalties": self.royalties, "key": self.key}
         return {
-            "format": FORM,
-            "statement": json.loads(self.statement.to_bytes()),
-            "wallet": self.wallet,
-            "royalties": self.royalties,
-            "key": self.key,
+            "format": canonical.encode(FORM),
+            "statement": self.statement.to_bytes(),
+            **{name: canonical.encode(text) for name, text in texts.items()},
         }
 
 

@@ -62,8 +62,11 @@ async def blocks_of(chain: Chain, span: Span, indexed_block: int) -> Period:
     """
     last = await _time(chain, indexed_block)
     ends_s = min(span.ends_s, last + 1)
-    first_block = await _first(lambda n: _time(chain, n), span.begins_s, indexed_block + 1)
-    last_block = await _first(lambda n: _time(chain, n), ends_s, indexed_block + 1) - 1
+    first_block, last_block = 0, indexed_block
+    if span.begins_s:
+        first_block = await _first(lambda n: _time(chain, n), span.begins_s, indexed_block + 1)
+    if ends_s <= last:
+        last_block = await _first(lambda n: _time(chain, n), ends_s, indexed_block + 1) - 1
     if last_block < first_block:
         raise Conflict("no block of that period has been read", hint="ask for a later one, or all")
     block = await chain.block(last_block)

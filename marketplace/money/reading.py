@@ -16,7 +16,7 @@ from marketplace.chain.facts import (
 )
 from marketplace.chain.records import Record
 from metering.errors import MeteringError
-from metering.ledger import Book, Division, Fact, record
+from metering.ledger import Account, Credited, Division, Fact, Tally
 from metering.statement import SealedRound
 
 COMMON: Final = 2
@@ -67,11 +67,21 @@ def read(records: Iterable[Record], samples: Samples | None = None) -> Reading:
 
 
 def _read(records: Iterable[Record], samples: Samples | None) -> Reading:
-    history, book = MemoryHistory(), Book()
+    history, tally, tallied = MemoryHistory(), Tally(), 0
     facts: list[Fact] = []
     sealed: list[Record] = []
     metering: dict[str, int] = {}
     settled: set[tuple[str, int]] = set()
+    paid: dict[tuple[str, int], Division] = {}
+
+    def balance_wei(account: Account) -> int:
+        """Few ask: what was paid for a license is divided by it."""
+        nonlocal tallied
+        for fact in facts[tallied:]:
+            tally.add(fact)
+        tallied = len(facts)
+        return tally.balance_wei(account)
+
     for transaction in by_transaction(records):
         for each in transaction:
             history.note(each)
@@ -81,31 +91,29 @@ def _read(records: Iterable[Record], samples: Samples | None) -> Reading:
                 settled.add((each.run_id, each.number("round")))
             elif each.kind == "Sealed" and each.number("round") > 0:  # round 0 trains nothing
                 sealed.append(each)
-        for fact in facts_of(transaction, history, book.balance_wei):
-            record(book, fact)
+        for fact in facts_of(transaction, history, balance_wei):
             facts.append(fact)
-    rounds = (_round(each, metering[each.run_id], history, settled, samples) for each in sealed)
+            if isinstance(fact, Credited):
+                paid[fact.run, fact.round] = fact.division
+    rounds = []
+    for each in sealed:
+        number, local = each.number("round"), metering[each.run_id] == LOCAL
+        division = paid.get((each.run_id, number)) or (
+            local_division(history, each.run_id, number)
+            if local
+            else Division.by_row(row_of(each.data))
+        )
+        # Of an unsettled round rows may still come; what is split otherwise is not measured.
+        measured = (each.run_id, number) in settled if local else metering[each.run_id] == COMMON
+        rounds.append(_round(each, division, measured, samples))
     return Reading(tuple(facts), tuple(rounds))
 
 
 def _round(
-    sealed: Record,
-    metering: int,
-    history: MemoryHistory,
-    settled: set[tuple[str, int]],
-    samples: Samples | None,
+    sealed: Record, division: Division, measured: bool, samples: Samples | None
 ) -> SealedRound:
     number = sealed.number("round")
-    division: Division | None
-    if metering == LOCAL:
-        division = local_division(history, sealed.run_id, number)
-        roster = tuple(party for party, _ in division.parts)
-        if (sealed.run_id, number) not in settled:
-            division = None  # rows may still come
-    else:
-        row = row_of(sealed.data)
-        roster = tuple(party for party, _ in row)
-        division = Division.by_row(row) if metering == COMMON else None
+    roster = tuple(party for party, _ in division.parts)
     told = {} if samples is None else samples(sealed.run_id, number)
     known = bool(roster) and all(party in told for party in roster)
     return SealedRound(
@@ -114,6 +122,6 @@ def _round(
         round=number,
         model=str(sealed.data["merged_root"]),
         roster=roster,
-        metered=division,
+        metered=division if measured else None,
         samples={party: told[party] for party in roster} if known else None,
     )

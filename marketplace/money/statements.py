@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from typing import Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,19 +15,27 @@ from sqlalchemy.orm import Session
 from contracts import Contracts
 from marketplace.access import Caller
 from marketplace.chain.indexer import indexed_block
-from marketplace.chain.records import Record, record_of_row
+from marketplace.chain.records import KEPT, Record, record_of_row
 from marketplace.errors import Conflict, InvalidInput, NotFound
 from marketplace.money import archive
 from marketplace.money.archive import Issued
 from marketplace.money.envelope import StatementSigner
 from marketplace.money.holders import Membership, holder_of, memberships_held, memberships_of
+from marketplace.money.paper import to_pdf
 from marketplace.money.periods import Span, blocks_of
 from marketplace.money.reading import OF_AGREEMENTS, OF_RUNS, read
 from marketplace.storage.database import Database
 from marketplace.storage.models import Event, UsageReport
 from marketplace.storage.models.ledger import Block
 from metering.errors import MeteringError
-from metering.statement import Period, Reference, draw_up
+from metering.statement import Period, Reference, draw_up, to_csv
+
+Form = Literal["json", "csv", "pdf"]
+_AT_ONCE: Final = 2
+_WRITERS: Final[Mapping[str, Callable[[Issued], bytes]]] = {
+    "csv": lambda issued: to_csv(issued.envelope.statement).encode(),
+    "pdf": lambda issued: to_pdf(issued.envelope, issued.run_names),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,8 @@ class Statements:
     signer: StatementSigner
     reference: Reference | None
     clock: Callable[[], int]
+    # Threads are for all: years of rounds, asked for by many, wait for each other.
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def issue(self, caller: Caller, organization: str, span: Span) -> Issued:
         """Draws up and signs an organization's statement for a period.
@@ -62,10 +74,18 @@ class Statements:
         if kept is not None and await self._stands(kept.envelope.statement.period):
             return kept
         period = await blocks_of(self.contracts.chain, span, found.indexed_block)
-        issued = await asyncio.to_thread(self._issue, held, organization, period)
+        async with self._turns:
+            issued = await asyncio.to_thread(self._issue, held, organization, period)
         if period.ends_s < span.ends_s:
             return issued  # it is not over yet
         return await self.database.write(archive.keep, statement_id, wallet, issued, self.clock())
+
+    async def write_down(self, issued: Issued, form: Form) -> bytes:
+        """A statement as a file: the JSON that is signed, or a table or a paper of it."""
+        if form == "json":
+            return issued.envelope.to_bytes()
+        async with self._turns:
+            return await asyncio.to_thread(_WRITERS[form], issued)
 
     def _id(self, organization: str, wallet: str, span: Span) -> str:
         deployment = self.contracts.deployment
@@ -119,6 +139,15 @@ class Statements:
         return Issued(envelope, names)
 
 
+class Report(NamedTuple):
+    """How many samples a node trained on, in which rounds: numbers with spaces between them."""
+
+    run_id: str
+    spiffe_id: str
+    samples: int
+    rounds: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     memberships: list[Membership]
@@ -127,13 +156,13 @@ class _Found:
 
 
 def _read(session: Session, chain_id: int) -> _Found:
-    query = sa.select(Event).where(Event.kind.in_(OF_AGREEMENTS), Event.chain_id == chain_id)
     block = indexed_block(session, chain_id)
     if block < 0:
         raise Conflict("nothing has been read from the chain yet", hint="wait for the index")
     newest = sa.select(Block.time_s).where(Block.chain_id == chain_id)
     time_s = session.scalar(newest.order_by(Block.number.desc()).limit(1))
-    return _Found(memberships_of(_ordered(session, query)), block, time_s or 0)
+    agreements = _ordered(session, Event.kind.in_(OF_AGREEMENTS), Event.chain_id == chain_id)
+    return _Found(memberships_of(agreements), block, time_s or 0)
 
 
 def _held(
@@ -162,7 +191,7 @@ def _held(
 
 def _records(
     session: Session, held: Sequence[Membership], last_block: int
-) -> tuple[list[Record], Mapping[tuple[str, int], Mapping[str, int]]]:
+) -> tuple[list[Record], list[Report]]:
     """The records of agreements and of the runs of these memberships or paid by their wallets."""
     agreements = [each.agreement_id for each in held]
     wallets = {wallet for each in held for wallet in each.wallets}
@@ -173,37 +202,36 @@ def _records(
             )
         )
     )
-    refunds = session.scalars(sa.select(Event).where(Event.kind == "Refunded"))
-    runs |= {each.run_id for each in refunds if each.data["sponsor"] in wallets}
-    query = sa.select(Event).where(
+    refunds = session.execute(sa.select(Event.run_id, Event.data).where(Event.kind == "Refunded"))
+    runs |= {run_id for run_id, data in refunds if data["sponsor"] in wallets}
+    records = _ordered(
+        session,
         Event.block <= last_block,
         sa.or_(
             Event.kind.in_(OF_AGREEMENTS),
             sa.and_(Event.kind.in_(OF_RUNS), Event.run_id.in_(runs)),
         ),
     )
-    reports = session.execute(
-        sa.select(
-            UsageReport.run_id, UsageReport.round, UsageReport.spiffe_id, UsageReport.samples
-        ).where(UsageReport.run_id.in_(runs))
-    )
-    samples: dict[tuple[str, int], dict[str, int]] = {}
-    for run_id, number, spiffe_id, count in reports:
-        samples.setdefault((run_id, number), {})[spiffe_id] = count
-    return _ordered(session, query), samples
+    return records, _reported(session, [each for each in runs if each])
 
 
-def _ordered(session: Session, query: sa.Select[Event]) -> list[Record]:
-    joined = query.outerjoin(
-        Block, sa.and_(Block.chain_id == Event.chain_id, Block.number == Event.block)
-    ).add_columns(Block.time_s)
-    rows = session.execute(joined.order_by(Event.block, Event.log_index))
-    return [record_of_row(event, time_s or 0) for event, time_s in rows]
+def _reported(session: Session, runs: Collection[str]) -> list[Report]:
+    """What nodes told of their samples; mostly a node's are the same in all of its rounds."""
+    same = UsageReport.run_id, UsageReport.spiffe_id, UsageReport.samples
+    rounds = sa.func.aggregate_strings(sa.cast(UsageReport.round, sa.Text), " ")
+    query = sa.select(*same, rounds).where(UsageReport.run_id.in_(runs)).group_by(*same)
+    return [Report(*row) for row in session.execute(query)]
+
+
+def _ordered(session: Session, *which: sa.ColumnElement[bool]) -> list[Record]:
+    block = sa.and_(Block.chain_id == Event.chain_id, Block.number == Event.block)
+    query = sa.select(*KEPT, Block.time_s).outerjoin(Block, block).where(*which)
+    rows = session.execute(query.order_by(Event.block, Event.log_index))
+    return [record_of_row(row) for row in rows]
 
 
 def _samples_of(
-    reports: Mapping[tuple[str, int], Mapping[str, int]],
-    records: Sequence[Record],
+    reports: Iterable[Report], records: Sequence[Record]
 ) -> Callable[[str, int], Mapping[int, int]]:
     """Adds up what nodes reported, by the organizations that their SPIFFE IDs name."""
     agreements = {each.run_id: each.agreement_id for each in records if each.kind == "RunCreated"}
@@ -212,17 +240,19 @@ def _samples_of(
         for each in records
         if each.kind in ("AgreementActivated", "AgreementAmended")
     }
-
-    def samples(run_id: str, number: int) -> Mapping[int, int]:
-        named = parties.get(agreements.get(run_id, ""), {})
-        found: dict[int, int] = {}
-        for spiffe_id, count in reports.get((run_id, number), {}).items():
-            party = named.get(_organization(spiffe_id))
-            if party is not None:
-                found[party] = found.get(party, 0) + count
-        return found
-
-    return samples
+    found: defaultdict[str, defaultdict[int, dict[int, int]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for each in reports:
+        named = parties.get(agreements.get(each.run_id, ""), {})
+        party = named.get(_organization(each.spiffe_id))
+        if party is None:
+            continue
+        of_run = found[each.run_id]
+        for number in map(int, each.rounds.split()):
+            told = of_run[number]
+            told[party] = told.get(party, 0) + each.samples
+    return lambda run_id, number: found[run_id][number]
 
 
 def _organization(spiffe_id: str) -> str:

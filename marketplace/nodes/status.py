@@ -81,6 +81,11 @@ def list_nodes(
     return sorted(nodes, key=lambda node: (node["retired"], node["spiffe_id"]))
 
 
+def place_of(node: dict[str, Any]) -> str:
+    """What tells a node of the list from every other."""
+    return f"{node['agreement']}/{node['registration']}"
+
+
 def _for_others(node: dict[str, Any]) -> dict[str, Any]:
     """What goes wrong at a site is its own organization's business."""
     said = {name: value for name, value in node["status"].items() if name != "troubles"}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from marketplace.access import Caller
+from marketplace.access import Caller, visible
 from marketplace.errors import NotAllowed
 from marketplace.runs.readmodel import run_seen
-from marketplace.storage.models import RunNote
+from marketplace.storage.models import Event, RunNote
 
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
@@ -61,6 +61,23 @@ def notes_of(session: Session, run_ids: Collection[str]) -> dict[str, dict[str, 
     found = {row.run_id: _shown(row) for row in rows}
     empty = Note().model_dump() | {"updated_by": None, "updated_s": None}
     return {run_id: found.get(run_id, empty) for run_id in run_ids}
+
+
+class Labels(NamedTuple):
+    """What a run is filed under."""
+
+    run_id: str
+    project: str
+    tags: list[str]
+
+
+def labels(session: Session, caller: Caller) -> list[Labels]:
+    """The labels of all runs that the caller may see and something is written about."""
+    seen = sa.select(Event.run_id).where(
+        Event.kind == "RunCreated", visible(caller, Event.agreement_id)
+    )
+    query = sa.select(RunNote.run_id, RunNote.project, RunNote.tags)
+    return [Labels(*row) for row in session.execute(query.where(RunNote.run_id.in_(seen)))]
 
 
 def _shown(row: RunNote) -> dict[str, Any]:

@@ -147,9 +147,13 @@ def run_seen(session: Session, caller: Caller, run_id: str) -> RunFigures:
 
 
 def runs_seen(
-    session: Session, caller: Caller, piece: Piece = ALL, agreement_id: str | None = None
+    session: Session,
+    caller: Caller,
+    piece: Piece = ALL,
+    agreement_id: str | None = None,
+    among: Collection[str] | None = None,
 ) -> list[RunFigures]:
-    """The runs that the caller may see, newest first.
+    """The runs that the caller may see, newest first; of one agreement or `among` these, if given.
 
     Raises:
         InvalidInput: the piece's place is none.
@@ -157,6 +161,8 @@ def runs_seen(
     query = _query(caller)
     if agreement_id is not None:
         query = query.where(Event.agreement_id == agreement_id)
+    if among is not None:
+        query = query.where(Event.run_id.in_(among))
     order = By(Event.block, falling=True), By(Event.log_index, falling=True)
     return _read(session, cut(query, piece, *order))
 

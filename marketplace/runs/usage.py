@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +12,7 @@ from marketplace.access import Caller
 from marketplace.nodes.usage import sums_of, usage_of
 from marketplace.runs.readmodel import RunFigures, run_seen
 from marketplace.storage.models import UsageReport
+from marketplace.storage.pieces import ALL, By, Piece, cut
 from metering.usage import UsageSum, organization_of, total_of
 
 NOTE = "Each node's own word, signed with its key. Shown, never paid by."
@@ -47,28 +47,30 @@ def usage(session: Session, run: RunFigures) -> dict[str, Any]:
 
 
 def list_reports(
-    session: Session, caller: Caller, run_id: str, round_number: int
+    session: Session, caller: Caller, run_id: str, round_number: int, piece: Piece = ALL
 ) -> list[dict[str, Any]]:
-    """The signed reports of one round, by node. Raises NotFound.
+    """The signed reports of one round, by `node`.
 
     `usage` is the text that the signature is of (EIP-191): anyone can check it against `key`.
+
+    Raises:
+        NotFound: no such run that the caller may see.
+        InvalidInput: the piece's place is none.
     """
     run_seen(session, caller, run_id)
-    rows = _rows(session, UsageReport.run_id == run_id, UsageReport.round == round_number)
+    query = sa.select(UsageReport).where(
+        UsageReport.run_id == run_id, UsageReport.round == round_number
+    )
     return [
         {
+            "node": row.spiffe_id,
             "usage": usage_of(row).to_bytes().decode("ascii"),
             "signature": row.signature,
             "key": row.key,
             "received_s": row.received_s,
         }
-        for row in rows
+        for row in session.scalars(cut(query, piece, By(UsageReport.spiffe_id)))
     ]
-
-
-def _rows(session: Session, *wanted: sa.ColumnElement[bool]) -> Sequence[UsageReport]:
-    query = sa.select(UsageReport).where(*wanted)
-    return session.scalars(query.order_by(UsageReport.round, UsageReport.spiffe_id)).all()
 
 
 def _shown(usage: UsageSum) -> dict[str, Any]:

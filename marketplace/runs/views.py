@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -28,14 +28,25 @@ ENDINGS = {
 
 
 def list_runs(
-    session: Session, caller: Caller, piece: Piece = ALL, agreement_id: str | None = None
+    session: Session,
+    caller: Caller,
+    piece: Piece = ALL,
+    agreement_id: str | None = None,
+    among: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The runs that the caller may see, newest first; their place is (`block`, `log_index`).
+
+    Args:
+        session: reads.
+        caller: who asks.
+        piece: what is wanted of the list.
+        agreement_id: None for those of all agreements.
+        among: ids; None for all.
 
     Raises:
         InvalidInput: the piece's place is none.
     """
-    runs = runs_seen(session, caller, piece, agreement_id)
+    runs = runs_seen(session, caller, piece, agreement_id, among)
     notes = notes_of(session, [run.run_id for run in runs])
     return [summary(run) | {"note": notes[run.run_id]} for run in runs]
 

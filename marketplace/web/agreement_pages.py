@@ -24,6 +24,7 @@ from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
 from marketplace.web.forms import first, form_of, go
 from marketplace.web.node_pages import label, token
+from marketplace.web.paging import Sheet, SheetOf
 from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
@@ -51,9 +52,9 @@ async def agreement(
 
 @router.get("/agreements/{agreement_id}/nodes")
 async def agreement_nodes(
-    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf, sheet: SheetOf
 ) -> Response:
-    return await _nodes(request, caller, market, agreement_id)
+    return await _nodes(request, caller, market, agreement_id, sheet)
 
 
 @router.post("/agreements/{agreement_id}/tokens")
@@ -69,7 +70,7 @@ async def make_token(
         made = await token(market, caller, agreement_id, organization, node, url)
     except MarketError as problem:
         error = problem
-    shown = await _nodes(request, caller, market, agreement_id, made=made, error=error)
+    shown = await _nodes(request, caller, market, agreement_id, Sheet(), made=made, error=error)
     shown.status_code = error.status if error else 200
     return shown
 
@@ -111,11 +112,20 @@ async def withdraw_motion(motion_id: Identifier, caller: CallerOf, market: Marke
 
 @router.get("/agreements/{agreement_id}/history")
 async def look_back(
-    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
+    request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf, sheet: SheetOf
 ) -> Response:
     shown = await _agreement(market, caller, agreement_id)
-    told = await market.database.read(history, caller, agreement_id, market.clock())
-    return page(request, "agreement_history.html", caller, tab="history", history=told, **shown)
+    found = await market.database.read(history, caller, agreement_id, market.clock(), sheet.piece)
+    told = sheet.give(found, lambda each: (each["block"], each["log_index"]))
+    return page(
+        request,
+        "agreement_history.html",
+        caller,
+        tab="history",
+        history=told,
+        sheet=sheet,
+        **shown,
+    )
 
 
 @router.get("/amendments/{version_hash}")
@@ -127,10 +137,11 @@ async def amendment(
 
 
 @router.get("/nodes")
-async def nodes(request: Request, caller: CallerOf, market: MarketOf) -> Response:
-    shown = await market.database.read(status.list_nodes, caller, None, market.clock())
+async def nodes(request: Request, caller: CallerOf, market: MarketOf, sheet: SheetOf) -> Response:
+    found = await market.database.read(status.list_nodes, caller, None, market.clock())
     waiting = await market.database.read(market.enrollments.list, caller, None, ALL, unsettled())
-    return page(request, "nodes.html", caller, nodes=shown, waiting=waiting)
+    shown = sheet.cut(found, status.place_of)
+    return page(request, "nodes.html", caller, nodes=shown, sheet=sheet, waiting=waiting)
 
 
 @router.post("/enrollments/{enrollment_id}/reject")
@@ -200,6 +211,7 @@ async def _nodes(
     caller: Caller,
     market: Market,
     agreement_id: str,
+    sheet: Sheet,
     *,
     made: dict[str, Any] | None = None,
     error: MarketError | None = None,
@@ -218,6 +230,8 @@ async def _nodes(
         caller,
         tab="nodes",
         nodes=found,
+        listed=sheet.cut(found, status.place_of),
+        sheet=sheet,
         waiting=waiting,
         missing=[p for p in parties if p["party"] not in present and not p["out"]],
         speaks_for=[each for each in speaks_for if not each["out"]],

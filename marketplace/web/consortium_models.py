@@ -181,6 +181,7 @@ class Change(Shown):
     undo: str = Field(description="how to undo it")
     transaction: str
     block: int
+    time_s: int | None = Field(description="of the block")
 
 
 class AmendmentLine(Shown):

@@ -10,11 +10,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from marketplace.access import Caller
 from marketplace.homes import admin, owner
-from marketplace.runs import views
+from marketplace.runs import notes, views
 from marketplace.runs.compare import compare
 from marketplace.web import charts
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash
+from marketplace.web.paging import SheetOf
 from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
@@ -36,17 +37,31 @@ async def home(caller: CallerOf) -> Response:
 
 @router.get("/runs")
 async def runs(
-    request: Request, caller: CallerOf, market: MarketOf, project: str = "", tag: str = ""
+    request: Request,
+    caller: CallerOf,
+    market: MarketOf,
+    sheet: SheetOf,
+    project: str = "",
+    tag: str = "",
 ) -> Response:
-    known = await market.database.read(views.list_runs, caller)
-    shown = [
-        run
-        for run in known
-        if project in ("", run["note"]["project"]) and (not tag or tag in run["note"]["tags"])
+    labels = await market.database.read(notes.labels, caller)
+    chosen = [
+        each.run_id
+        for each in labels
+        if project in ("", each.project) and (not tag or tag in each.tags)
     ]
-    projects = sorted({run["note"]["project"] for run in known} - {""})
+    found = await market.database.read(
+        views.list_runs, caller, sheet.piece, among=chosen if project or tag else None
+    )
     return page(
-        request, "runs.html", caller, runs=shown, projects=projects, project=project, tag=tag
+        request,
+        "runs.html",
+        caller,
+        runs=sheet.give(found, lambda each: (each["block"], each["log_index"])),
+        sheet=sheet,
+        projects=sorted({each.project for each in labels} - {""}),
+        project=project,
+        tag=tag,
     )
 
 

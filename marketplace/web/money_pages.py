@@ -18,6 +18,7 @@ from metering.statement import Cause, Line, Movement
 
 router = APIRouter(include_in_schema=False)
 _SHOWN: Final = 60
+_MOST: Final = 2**31
 _MOVEMENTS: Final = {
     Cause.CLAIM: ("Claimed", -1),
     Cause.ROYALTY: ("Royalty of a license", 1),
@@ -37,6 +38,7 @@ async def statement(
     first: Day = "",
     last: Day = "",
     form: Literal["page", "json", "csv", "pdf"] = "page",
+    until: Annotated[int, Query(ge=1, le=_MOST)] = _MOST,
 ) -> Response:
     """As a page, or as one of the files of `GET /api/statements/{organization}`."""
     if first or last:
@@ -55,12 +57,20 @@ async def statement(
         statement=issued.envelope.statement,
         sha256=issued.envelope.sha256(),
         file=f"statement-{organization}-{period.replace('..', '-to-')}.json",
-        **_entries(issued),
+        **_entries(issued, until),
     )
 
 
-def _entries(issued: Issued) -> dict[str, Any]:
-    """The account's entries with the balance after each: `entries`, newest first, and `more`."""
+def _entries(issued: Issued, until: int) -> dict[str, Any]:
+    """The account's entries with the balance after each.
+
+    Args:
+        issued: the statement.
+        until: number of the newest one that is shown, from 1 on in the order of the chain.
+
+    Returns:
+        `entries`, newest first; `before`, how many came before them; `after`, how many since.
+    """
     told = issued.envelope.statement
     balance_wei, found = told.opening_wei, []
     # Where one block has both, credits come first: what is claimed was there before.
@@ -81,7 +91,13 @@ def _entries(issued: Issued) -> dict[str, Any]:
                 "block": each.block,
             }
         )
-    return {"entries": found[: -_SHOWN - 1 : -1], "more": max(0, len(found) - _SHOWN)}
+    last = min(until, len(found))
+    before = max(0, last - _SHOWN)
+    return {
+        "entries": found[before:last][::-1],
+        "before": before,
+        "after": len(found) - last,
+    }
 
 
 def _place(each: Line | Movement) -> tuple[int, int]:

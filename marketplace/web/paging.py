@@ -1,5 +1,7 @@
 """Lists in pieces: `?limit=…&cursor=…`, and the way to the next piece in the header `Link`.
 
+On a page for people it is a link that needs no script: `Sheet`, and `further` in parts.html.
+
 A cursor names the last item of a piece, not its place: what is added or taken away meanwhile
 neither repeats nor hides another item.
 """
@@ -18,29 +20,29 @@ from marketplace.errors import InvalidInput
 from marketplace.storage.pieces import Piece
 
 MOST = 500
+_ROWS = 50
+Cursor = Annotated[str, Query(max_length=3_000, pattern="^[A-Za-z0-9_-]*$")]
 
 
-class Paging:
-    """What a request asks of a list. A dependency of routes that give one.
+class Sheet:
+    """A piece of a list, on a page for people. A dependency of routes that show one.
 
     Args:
-        request: whose URL the next piece's is made of.
-        response: that gets the header.
-        limit: the most items that are wanted.
-        cursor: of an earlier answer's `Link`; empty for the first piece.
+        cursor: of an earlier piece's `next`; empty for the first.
+        rows: the most items that are wanted.
+
+    Attributes:
+        next: what to ask for to see what follows; empty if nothing does.
+        is_first: whether this is the beginning.
     """
 
     def __init__(
-        self,
-        request: Request,
-        response: Response,
-        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
-        cursor: Annotated[str, Query(max_length=3_000, pattern="^[A-Za-z0-9_-]*$")] = "",
+        self, cursor: Cursor = "", rows: Annotated[int, Query(ge=1, le=MOST)] = _ROWS
     ) -> None:
-        self._request = request
-        self._response = response
-        self._limit = limit
+        self._limit = rows
         self._cursor = cursor
+        self.next: dict[str, str | int] = {}
+        self.is_first = not cursor
 
     @property
     def piece(self) -> Piece:
@@ -62,7 +64,7 @@ class Paging:
         """
         given = list(items[: self._limit])
         if len(items) > self._limit:
-            self._link(json.dumps(key(given[-1]), separators=(",", ":")))
+            self._goes_on(json.dumps(key(given[-1]), separators=(",", ":")))
         return given
 
     def cut(
@@ -80,12 +82,13 @@ class Paging:
         first = self._first(items, key)
         piece = items[first : first + self._limit]
         if first + len(piece) < len(items):
-            self._link(key(piece[-1]))
+            self._goes_on(key(piece[-1]))
         return list(piece)
 
-    def _link(self, last: str) -> None:
-        url = self._request.url.include_query_params(limit=self._limit, cursor=_encode(last))
-        self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    def _goes_on(self, last: str) -> None:
+        self.next = {"cursor": _encode(last)}
+        if self._limit != _ROWS:
+            self.next["rows"] = self._limit
 
     def _first(self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> int:
         if not self._cursor:
@@ -97,6 +100,32 @@ class Paging:
         raise InvalidInput("the cursor's item is not there any more", hint="begin from the start")
 
 
+class Paging(Sheet):
+    """What a request of a program asks of a list. A dependency of routes that give one.
+
+    Args:
+        request: whose URL the next piece's is made of.
+        response: that gets the header.
+        limit: the most items that are wanted.
+        cursor: of an earlier answer's `Link`; empty for the first piece.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+        cursor: Cursor = "",
+    ) -> None:
+        super().__init__(cursor, limit)
+        self._request = request
+        self._response = response
+
+    def _goes_on(self, last: str) -> None:
+        url = self._request.url.include_query_params(limit=self._limit, cursor=_encode(last))
+        self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+
+
 class LargeItems(Paging):
     """Paging of lists whose items are large: fewer of them, unless more are wanted."""
 
@@ -105,11 +134,12 @@ class LargeItems(Paging):
         request: Request,
         response: Response,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 10,
-        cursor: Annotated[str, Query(max_length=3_000, pattern="^[A-Za-z0-9_-]*$")] = "",
+        cursor: Cursor = "",
     ) -> None:
         super().__init__(request, response, limit, cursor)
 
 
+SheetOf = Annotated[Sheet, Depends()]
 PagingOf = Annotated[Paging, Depends()]
 PagingOfLarge = Annotated[LargeItems, Depends()]
 

@@ -16,6 +16,8 @@ from marketplace.agreements.html import to_html
 from marketplace.web import charts
 from marketplace.web.format import FILTERS, percent
 
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\b")
+_COMMAND = re.compile(r"swarm-market [^.;<>]+$")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 _templates.env.filters |= FILTERS
@@ -25,11 +27,17 @@ _templates.env.globals |= {"percent": percent, "share_bar": charts.share_bar}
 
 
 def zoned(text: str) -> Markup:
-    """A text in which times are marked as such: pages show them in their readers' zones."""
-    return Markup(_TIME.sub(r'<time datetime="\g<0>" data-moment>\g<0></time>', str(escape(text))))
+    """A text in which times are marked as such: pages show them in their readers' zones.
+
+    So are addresses, which are shown short and copied whole, and a command at the end.
+    """
+    marked = _TIME.sub(r'<time datetime="\g<0>" data-moment>\g<0></time>', str(escape(text)))
+    marked = _COMMAND.sub(r"<code>\g<0></code>", marked)
+    return Markup(_ADDRESS.sub(lambda found: _macros.hash(found[0]), marked))
 
 
 _templates.env.filters["zoned"] = zoned
+_macros: Any = _templates.env.get_template("parts.html").module
 
 
 def page(request: Request, name: str, caller: Caller, **shown: Any) -> HTMLResponse:

@@ -13,7 +13,8 @@ with what the contracts answer. The same event counts once, however often it is 
 
 A program that keeps entries in a database of its own uses `rate` with a function that returns
 balances: one row for each posting, `str(account)` and `Account.parse` as its name, unique by chain
-id, block hash, log index, turn, reversal and account.
+id, block hash, log index, turn, reversal and account. One that reads many facts for a few balances
+adds them to a `Tally`, which follows the same rules and keeps no entries.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from metering.ledger.reconcile import (
     Difference,
     reconcile,
 )
+from metering.ledger.tally import Tally
 
 __all__ = [
     "HOLDERS",
@@ -72,6 +74,7 @@ __all__ = [
     "Slashed",
     "StakeFact",
     "Staked",
+    "Tally",
     "TrialBalance",
     "Unstaked",
     "credited_wei",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import ge
 
 from metering.errors import MeteringError
 from metering.ledger.accounts import check_count, check_party
-from metering.split import FULL_BIPS, Row, check_row, local_parts
+from metering.split import FULL_BIPS, Row, local_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,20 @@ class Division:
     def __post_init__(self) -> None:
         if type(self.whole) is not int or self.whole <= 0:
             raise MeteringError(f"{self.whole!r} is nothing to divide by")
-        for party, part in self.parts:
+        parties, parts = [party for party, _ in self.parts], [part for _, part in self.parts]
+        for party in parties:
             check_party(party)
+        for part in parts:
             check_count(part, "part")
-        if any(before[0] >= after[0] for before, after in pairwise(self.parts)):
+        if any(map(ge, parties, parties[1:])):
             raise MeteringError(f"the parties of {self.parts} do not ascend")
-        if sum(part for _, part in self.parts) > self.whole:
+        if sum(parts) > self.whole:
             raise MeteringError(f"the parts of {self.parts} exceed {self.whole}")
 
     @classmethod
     def by_row(cls, row: Sequence[tuple[int, int]]) -> Division:
         """Divide by a row of basis points, see `metering.split`."""
-        return cls(check_row(row))
+        return cls(tuple(row))
 
     @classmethod
     def by_local_rows(cls, parties: Sequence[int], rows: Mapping[int, Row | None]) -> Division:

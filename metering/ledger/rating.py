@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from metering.errors import MeteringError
-from metering.ledger.accounts import Account, Kind, padded
+from metering.ledger.accounts import Account, Kind, check_count, padded
 from metering.ledger.book import Balance, Book
-from metering.ledger.entries import Entry
+from metering.ledger.entries import Entry, Place
 from metering.ledger.facts import (
     Claimed,
     Collected,
@@ -43,8 +43,7 @@ def record(book: Book, fact: Fact) -> Entry | None:
     standing = book.standing(fact.place)
     if standing is None:
         return book.post(rate(fact, book.balance_wei))
-    if (standing.place, standing.what) != (fact.place, str(fact)):
-        raise MeteringError(f"one event, two facts: {standing.what!r} and {str(fact)!r}")
+    must_be_the_same(standing.place, standing.what, fact)
     return None
 
 
@@ -61,13 +60,24 @@ def rate(fact: Fact, balance_wei: Balance) -> Entry:
     entry = Entry.of(fact.place, str(fact), _moves(fact, balance_wei))
     for posting in entry.postings:
         had_wei = balance_wei(posting.account)
-        if posting.account.held and had_wei + posting.amount_wei < 0:
-            raise MeteringError(
-                f"{entry.what}: takes {-posting.amount_wei} wei from {posting.account}, "
-                f"where the book has {had_wei}",
-                hint=_MISSING,
-            )
+        if posting.account.held:
+            must_have(fact, posting.account, had_wei, -posting.amount_wei)
     return entry
+
+
+def must_be_the_same(place: Place, what: str, fact: Fact) -> None:
+    """Refuse a fact of an event that another one stands for: `what`, at `place`."""
+    if (place, what) != (fact.place, str(fact)):
+        raise MeteringError(f"one event, two facts: {what!r} and {str(fact)!r}")
+
+
+def must_have(fact: Fact, account: Account, had_wei: int, taken_wei: int) -> None:
+    """Refuse a fact that takes more from an account than it has."""
+    if taken_wei > max(had_wei, 0):
+        raise MeteringError(
+            f"{fact}: takes {taken_wei} wei from {account}, where the book has {had_wei}",
+            hint=_MISSING,
+        )
 
 
 def credited_wei(run: str, balance_wei: Balance) -> int:
@@ -115,10 +125,17 @@ def _move(scope: str, giver: Kind, taker: Kind, wei: int, party: int | None = No
     return Account(giver, scope, party), Account(taker, scope, party), wei
 
 
-def _credit(fact: Credited, balance_wei: Balance) -> list[Move]:
-    before_wei = credited_wei(fact.run, balance_wei)
-    available_wei = fact.vested_wei - before_wei
-    amounts = fact.division.amounts_wei(max(available_wei, 0))
+def credits_of(fact: Credited, before_wei: int) -> tuple[tuple[int, int], ...]:
+    """Return (party, wei) of a settled round.
+
+    Args:
+        fact: the round.
+        before_wei: what the run's rounds had credited before.
+
+    Raises:
+        MeteringError: that does not come to what the contract says.
+    """
+    amounts = fact.division.amounts_wei(max(fact.vested_wei - before_wei, 0))
     # Every amount grows with what is available: if their sum is right, each of them is.
     total_wei = sum(amount for _, amount in amounts)
     if total_wei != fact.amount_wei:
@@ -127,25 +144,39 @@ def _credit(fact: Credited, balance_wei: Balance) -> list[Move]:
             f"{before_wei} credited before, {fact.amount_wei} wei by the contract",
             hint=_MISSING,
         )
+    return amounts
+
+
+def royalties_of(fact: RoyaltyPaid, received_wei: int) -> list[tuple[int, int]]:
+    """Return (party, wei) of a license, after those that `received_wei` was paid for.
+
+    Parties are entitled to their part of all that was ever paid, rounded down once.
+    """
+    before = dict(fact.division.amounts_wei(received_wei))
+    after = fact.division.amounts_wei(received_wei + fact.amount_wei)
+    gained = [(party, wei - before[party]) for party, wei in after]
+    for _, wei in gained:
+        check_count(wei, "amount")
+    return gained
+
+
+def _credit(fact: Credited, balance_wei: Balance) -> list[Move]:
+    before_wei = credited_wei(fact.run, balance_wei)
+    amounts = credits_of(fact, before_wei)
+    left_wei = fact.vested_wei - before_wei - fact.amount_wei
     escrow, remainder = Account(Kind.ESCROW, fact.run), Account(Kind.REMAINDER, fact.run)
     return [
         # What rounding left before was available again; what it leaves now is put aside.
         (remainder, escrow, balance_wei(remainder)),
-        (escrow, remainder, available_wei - total_wei),
+        (escrow, remainder, left_wei),
         *((escrow, Account(Kind.CLAIMABLE, fact.run, party), wei) for party, wei in amounts),
     ]
 
 
 def _royalty(fact: RoyaltyPaid, balance_wei: Balance) -> list[Move]:
     buyer, left = Account(Kind.BUYER, fact.run), Account(Kind.ROYALTY_REMAINDER, fact.run)
-    # Parties are entitled to their part of all that was ever paid, rounded down once.
-    received_wei = -balance_wei(buyer)
-    before = dict(fact.division.amounts_wei(received_wei))
-    after = fact.division.amounts_wei(received_wei + fact.amount_wei)
+    parts = royalties_of(fact, -balance_wei(buyer))
     return [
         (buyer, left, fact.amount_wei),
-        *(
-            (left, Account(Kind.ROYALTY, fact.run, party), wei - before[party])
-            for party, wei in after
-        ),
+        *((left, Account(Kind.ROYALTY, fact.run, party), wei) for party, wei in parts),
     ]

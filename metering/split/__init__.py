@@ -21,12 +21,14 @@ from metering.split.rows import (
     check_row,
     equal_bips,
     equal_row,
+    equal_share_bips,
     metered_bips,
     metered_row,
     node_weights,
     organization_scores,
     size_bips,
     size_row,
+    size_share_bips,
 )
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "check_row",
     "equal_bips",
     "equal_row",
+    "equal_share_bips",
     "local_credits_wei",
     "local_parts",
     "local_row",
@@ -49,4 +52,5 @@ __all__ = [
     "organization_scores",
     "size_bips",
     "size_row",
+    "size_share_bips",
 ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from operator import ge
 
 from metering.errors import MeteringError
 
@@ -60,14 +60,17 @@ def metered_bips(scores: Sequence[float]) -> tuple[int, ...]:
     """
     if not all(math.isfinite(score) for score in scores):
         raise MeteringError(f"scores must be finite, got {list(scores)}")
-    return _proportional([max(Fraction(score), Fraction(0)) for score in scores])
+    parts = [max(Fraction(score), Fraction(0)) for score in scores]
+    total = sum(parts)
+    return tuple(math.floor(part * FULL_BIPS / total) for part in parts) if total else ()
 
 
 def size_bips(samples: Sequence[int]) -> tuple[int, ...]:
     """Return each one's part of all samples in basis points; () when there are none."""
     if any(count < 0 for count in samples):
         raise MeteringError(f"numbers of samples cannot be negative, got {list(samples)}")
-    return _proportional([Fraction(count) for count in samples])
+    total = sum(samples)
+    return tuple(count * FULL_BIPS // total for count in samples) if total else ()
 
 
 def equal_bips(n: int) -> tuple[int, ...]:
@@ -99,19 +102,28 @@ def size_row(samples: Mapping[int, int]) -> Row:
     return tuple(zip(parties, bips, strict=True)) if bips else VOID
 
 
+def equal_share_bips(parties: Collection[int], party: int) -> int:
+    """Return a party's part of `equal_row`; zero if it is not among them."""
+    return FULL_BIPS // len(set(parties)) if party in parties else 0
+
+
+def size_share_bips(samples: Mapping[int, int], party: int) -> int | None:
+    """Return a party's part of `size_row`: zero if it is not among them, None of a void row."""
+    if len(samples) == 2:
+        return equal_share_bips(samples, party)
+    if min(samples.values(), default=0) < 0:
+        raise MeteringError(f"numbers of samples cannot be negative, got {dict(samples)}")
+    total = sum(samples.values())
+    return samples.get(party, 0) * FULL_BIPS // total if total else None
+
+
 def check_row(row: Sequence[tuple[int, int]]) -> Row:
     """Return the row if the contract would take it: parties ascending, at most 10,000 in all."""
-    if any(before[0] >= after[0] for before, after in pairwise(row)):
+    parties, shares = [party for party, _ in row], [bips for _, bips in row]
+    if any(map(ge, parties, parties[1:])):
         raise MeteringError(f"the parties of {row} do not ascend")
-    if any(not 0 <= party < PARTY_LIMIT or bips < 0 for party, bips in row):
+    if row and (parties[0] < 0 or parties[-1] >= PARTY_LIMIT or min(shares) < 0):
         raise MeteringError(f"{row} has a party or share that does not exist")
-    if sum(bips for _, bips in row) > FULL_BIPS:
+    if sum(shares) > FULL_BIPS:
         raise MeteringError(f"the shares of {row} exceed {FULL_BIPS}")
-    return tuple((party, bips) for party, bips in row)
-
-
-def _proportional(parts: Sequence[Fraction]) -> tuple[int, ...]:
-    total = sum(parts)
-    if total == 0:
-        return ()
-    return tuple(math.floor(part * FULL_BIPS / total) for part in parts)
+    return tuple(zip(parties, shares, strict=True))

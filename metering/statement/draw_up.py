@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from metering.errors import MeteringError
 from metering.ledger import (
     Account,
-    Book,
     Claimed,
     Credited,
-    Entry,
     Fact,
     Kind,
     Refunded,
     RoyaltyClaimed,
     RoyaltyPaid,
     RunFact,
-    credited_wei,
-    record,
+    Tally,
 )
 from metering.statement.model import Cause, Movement, Period, Reference, Statement
 from metering.statement.rounds import RoundCredit, SealedRound, lines_of
@@ -66,21 +63,28 @@ def draw_up(
         reference: a price to show beside the amounts.
 
     Raises:
-        MeteringError: the facts do not follow from each other, see `metering.ledger.rate`; or a
+        MeteringError: the facts do not follow from each other, see `metering.ledger.record`; or a
             sealed round is missing, or given twice.
     """
-    book, opening_wei = Book(), 0
+    tally, opening_wei = Tally(), 0
     credits: dict[tuple[str, int], RoundCredit] = {}
     movements: list[Movement] = []
+    own = {
+        run: [Account(kind, run, party) for kind in (Kind.CLAIMABLE, Kind.ROYALTY)]
+        for run, party in holder.parties.items()
+    }
+
+    def due(run: str) -> int:
+        return sum(map(tally.balance_wei, own.get(run, ())))
+
     for fact in facts:
         here = fact.place.chain_id == chain_id and fact.place.block <= period.last_block
         if not here or not isinstance(fact, RunFact):
             continue
-        before_wei = credited_wei(fact.run, book.balance_wei)
-        entry = record(book, fact)
-        if entry is None:
+        before_wei, due_wei = tally.credited_wei(fact.run), due(fact.run)
+        if not tally.add(fact):
             continue
-        change_wei = _change_wei(entry, fact.run, holder)
+        change_wei = due(fact.run) - due_wei
         if isinstance(fact, Credited):
             available_wei = fact.vested_wei - before_wei
             credits[fact.run, fact.round] = RoundCredit(fact.place, available_wei, change_wei)
@@ -105,14 +109,6 @@ def draw_up(
     for fault in faults(statement):
         raise MeteringError(f"cannot draw up the statement of {holder.organization}: {fault}")
     return statement
-
-
-def _change_wei(entry: Entry, run: str, holder: Holder) -> int:
-    if run not in holder.parties:
-        return 0
-    party = holder.parties[run]
-    own = {Account(Kind.CLAIMABLE, run, party), Account(Kind.ROYALTY, run, party)}
-    return sum(posting.amount_wei for posting in entry.postings if posting.account in own)
 
 
 def _movements(fact: RunFact, change_wei: int, holder: Holder) -> Iterator[Movement]:

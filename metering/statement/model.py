@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from enum import StrEnum
+from functools import cached_property
 
 from metering import canonical
 from metering.errors import MeteringError
@@ -133,7 +134,8 @@ def _is_price(price: object) -> bool:
     return isinstance(exponent, int) and -18 <= exponent <= 0 <= price < 10**18
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: its bytes, that are signed, hashed and sent, are made once.
+@dataclass(frozen=True, kw_only=True)
 class Statement:
     """What one organization earned and was paid in a period, in wei of one deployment's token.
 
@@ -162,6 +164,10 @@ class Statement:
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes, see `metering.canonical`: the file, and what is signed."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
         return canonical.to_bytes(self, FORM)
 
     def digest(self) -> bytes:

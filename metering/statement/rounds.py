@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from metering.errors import MeteringError
 from metering.ledger import Division, Place
-from metering.split import Row, equal_row, size_row
+from metering.split import equal_share_bips, size_share_bips
 from metering.statement.model import Line, Period
 
 
@@ -67,15 +67,14 @@ def lines_of(
         if not period.first_block <= credit.place.block <= period.last_block:
             continue
         party = parties[sealed.run]
-        by_size = None if sealed.samples is None else size_row(sealed.samples)
         line = Line(
             run=sealed.run,
             party=party,
             round=sealed.round,
             model=sealed.model,
             metered_bips=None if sealed.metered is None else sealed.metered.bips(party),
-            equal_bips=_share(equal_row(sealed.roster), party),
-            size_bips=None if not by_size else _share(by_size, party),
+            equal_bips=equal_share_bips(sealed.roster, party),
+            size_bips=None if sealed.samples is None else size_share_bips(sealed.samples, party),
             vested_wei=credit.available_wei,
             amount_wei=credit.amount_wei,
             transaction=credit.place.transaction,
@@ -90,7 +89,3 @@ def lines_of(
                 "and is not among the sealed rounds"
             )
     return tuple(line for _, line in found)
-
-
-def _share(row: Row, party: int) -> int:
-    return dict(row).get(party, 0)

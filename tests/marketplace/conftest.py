@@ -13,13 +13,14 @@ import pytest
 from contracts.keys import new_key
 from scripts.ports import free_port
 from tests.marketplace.databases import database_url, postgres
+from tests.marketplace.embedded import embedded, founding, market
 from tests.marketplace.processes import Process, run
 from tests.marketplace.world import Federation, World
 
 # Tests sign in more often than people do; what is limited, test_programs shows.
 os.environ.setdefault("SWARM_MARKET_SIGN_INS_PER_MINUTE", "100000")
 os.environ.setdefault("SWARM_MARKET_REQUESTS_PER_MINUTE", "100000")
-__all__ = ["database_url", "postgres"]  # fixtures
+__all__ = ["database_url", "embedded", "founding", "market", "postgres"]  # fixtures
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +67,14 @@ def description(world: World) -> dict[str, Any]:
 @pytest.fixture
 def federation(world: World) -> Federation:
     return Federation(world)
+
+
+@pytest.fixture(scope="module")
+def running(world: World) -> Federation:
+    """Nodes of three organizations, and a run with two sealed rounds."""
+    federation = Federation(world)
+    federation.train("shown-run", (1.5, {}), (1.0, {0: 7000, 1: 2000, 2: 1000}))
+    return federation
 
 
 def serving(world: World, agent_port: int) -> Process:

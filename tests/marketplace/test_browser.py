@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.marketplace.browsing import CHROMIUM, Wallet
 from tests.marketplace.persons import PHONE, Person, chromium, person, signs_in
-from tests.marketplace.world import Federation, eventually
+from tests.marketplace.world import Federation, World, eventually
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 CHAIN_ID = 31337  # of the chain that tests start
@@ -37,25 +37,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def running(world: object) -> Federation:
+def running(world: World) -> Federation:
     """A run under way: some rounds sealed, all nodes up."""
-    federation = Federation(world)  # type: ignore[arg-type]  # the session's fixture
-    federation.agree()
-    for name in federation.wallets:
-        federation.enroll(name)
-    say(federation)
-    federation.start(f"tumors-{federation.number}")
-    federation.fund(1000)
-    rows = (
-        {},
-        {0: 5000, 1: 3000, 2: 2000},
-        {0: 4500, 1: 3500, 2: 2000},
-        {0: 4000, 1: 4000, 2: 2000},
+    federation = Federation(world)
+    federation.train(
+        "tumors",
+        (2.0, {}),
+        (1.5, {0: 5000, 1: 3000, 2: 2000}),
+        (1.1, {0: 4500, 1: 3500, 2: 2000}),
+        (0.9, {0: 4000, 1: 4000, 2: 2000}),
+        tokens=1000,
     )
-    for loss, row in zip((2.0, 1.5, 1.1, 0.9), rows, strict=True):
-        federation.seal(loss, row)
-    with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 4)
+    say(federation)
+    with federation.owner("clinic-b") as owner:
+        reason = "The audit of clinic-c is not over."
+        motion = owner.governance.propose(federation.agreement_id, "suspend", reason=reason)
+        owner.governance.vote(motion["id"])
     return federation
 
 
@@ -139,11 +136,16 @@ STORIES = {
     "admin": ("/admin", "/agreements", "/runs"),
     "owner": ("/earnings", "/statements/clinic-a", "/runs/{run}", "/agreements/{agreement}"),
     "operator": ("/my-nodes", "/nodes"),
+    "negotiator": (
+        "/drafts/new/healthcare",
+        "/agreements/{agreement}/decisions",
+        "/agreements/{agreement}/history",
+    ),
 }
 
 
 @pytest.mark.parametrize("who", STORIES)
-def test_each_home_is_accessible_wide_narrow_light_and_dark(
+def test_each_page_is_accessible_wide_narrow_light_and_dark(
     who: str, browser: Browser, running: Federation
 ) -> None:
     world = running.world
@@ -160,7 +162,7 @@ def test_each_home_is_accessible_wide_narrow_light_and_dark(
                 if not viewport:
                     assert someone.accessibility() == [], f"{path}, {scheme}"
                 assert page.evaluate(TOO_WIDE) == [], path
-                name = path.split("/")[1]
+                name = "-".join(each for each in path.split("/") if each and "{" not in each)
                 _picture(page, f"{who}-{name}{'-phone' if viewport else ''}-{scheme}")
             assert someone.complaints == []
 

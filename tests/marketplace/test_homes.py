@@ -20,19 +20,12 @@ from tests.marketplace.world import CLINICS, TOKEN_WEI, Federation, World, event
 def running(world: World) -> Federation:
     """A run in its last rounds, of whose earnings one owner has claimed."""
     federation = Federation(world)
-    federation.agree(max_rounds=4)
-    for name in federation.wallets:
-        federation.enroll(name)
-    federation.start(f"nearly-over-{federation.number}")
-    federation.fund(10)
-    federation.seal(1.5)
-    federation.seal(1.0, {0: 7000, 1: 2000, 2: 1000})
+    rounds = (1.5, {}), (1.0, {0: 7000, 1: 2000, 2: 1000})
+    federation.train("nearly-over", *rounds, max_rounds=4)
     with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 2)
         owner.wait(owner.claim(federation.run_id, "clinic-a")["id"])
     federation.seal(0.8, {0: 5000, 1: 3000, 2: 2000})
-    with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 3)
+    federation.sees(3)
     return federation
 
 

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,29 +32,11 @@ from marketplace.money.announcements import list_announcements
 from marketplace.money.webhooks import PAUSES_S, Webhooks
 from marketplace.storage.models.announcements import Announcement, Delivery
 from marketplace.web import live
-from tests.marketplace.economy import Economy, founded, opened
+from tests.marketplace.economy import Economy
 from tests.marketplace.nodes import private_pem
 from tests.marketplace.receiver import Received, Receiver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedChain]:
-    folder = tmp_path_factory.mktemp("announcements")
-    async with EmbeddedChain() as running:
-        await running.start(folder / "chain")
-        await founded(running, folder / "market")
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def market(
-    embedded: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Market]:
-    folder = next(tmp_path_factory.getbasetemp().glob("announcements*/market"))
-    async with opened(embedded, folder) as started:
-        yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")

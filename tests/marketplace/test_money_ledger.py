@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -22,28 +20,10 @@ from marketplace.runs.readmodel import run_seen
 from marketplace.storage.models import Credit, Event
 from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry
 from metering.ledger import Account, Kind
-from tests.marketplace.economy import LOCAL, TOKEN_WEI, Economy, founded, opened, opinion
+from tests.marketplace.economy import LOCAL, TOKEN_WEI, Economy, opinion
 
 # One chain for all: each test has organizations of its own.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedChain]:
-    folder = tmp_path_factory.mktemp("books")
-    async with EmbeddedChain() as running:
-        await running.start(folder / "chain")
-        await founded(running, folder / "market")
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def market(
-    embedded: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Market]:
-    folder = next(tmp_path_factory.getbasetemp().glob("books*/market"))
-    async with opened(embedded, folder) as started:
-        yield started
 
 
 async def agrees(market: Market) -> reconciliation.Report:

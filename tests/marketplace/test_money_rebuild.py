@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from marketplace.chain import rebuild
 from marketplace.money import reconciliation
 from marketplace.money.periods import parse_span
 from marketplace.storage.models import Agreement, Event, Round
-from tests.marketplace.economy import ADMIN, LOCAL, TOKEN_WEI, Economy, founded, opened, opinion
+from tests.marketplace.economy import ADMIN, LOCAL, TOKEN_WEI, Economy, opened, opinion
 from tests.marketplace.postgres import server
 from tests.marketplace.processes import run
 from tests.marketplace.world import draft
@@ -35,31 +34,16 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedChain]:
-    folder = tmp_path_factory.mktemp("rebuild")
-    async with EmbeddedChain() as running:
-        await running.start(folder / "chain")
-        await founded(running, folder / "market")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def lived(embedded: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the marketplace that was there when all of it happened."""
-    return next(tmp_path_factory.getbasetemp().glob("rebuild*/market"))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def economy(embedded: EmbeddedChain, lived: Path) -> Economy:
-    async with opened(embedded, lived) as market:
+async def economy(embedded: EmbeddedChain, founding: Path) -> Economy:
+    async with opened(embedded, founding) as market:
         return await eventful(market, embedded)
 
 
 @pytest.fixture
-def empty(embedded: EmbeddedChain, lived: Path, tmp_path: Path) -> Path:
+def empty(embedded: EmbeddedChain, founding: Path, tmp_path: Path) -> Path:
     """The same marketplace's folder after its database was lost."""
     folder = tmp_path / "market"
-    shutil.copytree(lived, folder, ignore=shutil.ignore_patterns("*.sqlite3*"))
+    shutil.copytree(founding, folder, ignore=shutil.ignore_patterns("*.sqlite3*"))
     return folder
 
 
@@ -97,9 +81,9 @@ async def eventful(market: Market, embedded: EmbeddedChain) -> Economy:
 
 
 async def test_a_rebuilt_database_is_the_same_to_the_byte(
-    embedded: EmbeddedChain, economy: Economy, lived: Path, empty: Path
+    embedded: EmbeddedChain, economy: Economy, founding: Path, empty: Path
 ) -> None:
-    async with opened(embedded, lived) as market:
+    async with opened(embedded, founding) as market:
         before = await market.database.read(lines)
     tables = {json.loads(line)[0] for line in before}
     assert tables == {
@@ -120,9 +104,9 @@ async def test_a_rebuilt_database_is_the_same_to_the_byte(
 
 
 async def test_two_marketplaces_on_one_postgresql_rebuild_it_together(
-    embedded: EmbeddedChain, economy: Economy, lived: Path, empty: Path
+    embedded: EmbeddedChain, economy: Economy, founding: Path, empty: Path
 ) -> None:
-    async with opened(embedded, lived) as market:
+    async with opened(embedded, founding) as market:
         before = await market.database.read(lines)
     with server() as url:
         async with opened(embedded, empty, url) as one, opened(embedded, empty, url) as two:
@@ -176,10 +160,10 @@ async def test_agreements_come_back_and_their_texts_from_those_who_have_them(
 
 
 async def test_an_operator_rebuilds_checks_and_reconciles_and_an_owner_verifies(
-    embedded: EmbeddedChain, economy: Economy, lived: Path, empty: Path
+    embedded: EmbeddedChain, economy: Economy, founding: Path, empty: Path
 ) -> None:
     folder = empty
-    async with opened(embedded, lived) as market:
+    async with opened(embedded, founding) as market:
         await market.indexer.catch_up()
         issued = await market.statements.issue(
             Caller(economy.alliance.wallets[0].address), "hospital-a", parse_span("all")

@@ -22,15 +22,8 @@ PASSWORD = "nobody guesses this"
 def paid(world: World) -> Federation:
     """Three organizations, a run with a paid round, and one claim."""
     federation = Federation(world)
-    federation.agree()
-    for name in federation.wallets:
-        federation.enroll(name)
-    federation.start(f"money-{federation.number}")
-    federation.fund(1000)
-    federation.seal(2.0)
-    federation.seal(1.05, {0: 6000, 1: 4000, 2: 0})
+    federation.train("money", (2.0, {}), (1.05, {0: 6000, 1: 4000, 2: 0}), tokens=1000)
     with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 2)
         owner.wait(owner.claim(federation.run_id, "clinic-a")["id"])
     return federation
 

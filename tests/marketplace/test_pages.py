@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import re
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from contracts.keys import Signer, new_key
 from contracts.personal import personal_digest
 from marketplace import errors
 from marketplace.client import MarketClient
-from tests.marketplace.world import Federation, World, draft, eventually
+from tests.marketplace.world import Federation, World, draft
 
 
 @contextlib.contextmanager
@@ -32,21 +33,6 @@ def browser(world: World, signer: Signer | None = None) -> Iterator[httpx.Client
                 token = owner.sign_in()["token"]
             assert client.post("/sign-in", data={"token": token}).status_code == 303
         yield client
-
-
-@pytest.fixture(scope="module")
-def running(world: World) -> Federation:
-    federation = Federation(world)
-    federation.agree()
-    for name in federation.wallets:
-        federation.enroll(name)
-    federation.start("shown-run")
-    federation.fund(10)
-    federation.seal(1.5)
-    federation.seal(1.0, {0: 7000, 1: 2000, 2: 1000})
-    with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 2)
-    return federation
 
 
 def test_without_signing_in_there_is_nothing_to_see(running: Federation) -> None:
@@ -77,6 +63,41 @@ def test_a_stranger_does_not_see_it(running: Federation) -> None:
         assert "shown-run" not in stranger.get("/runs").text
         assert stranger.get(f"/runs/{running.run_id}").status_code == 404
         assert "clinic-a" not in stranger.get("/nodes").text
+
+
+LISTS = ("/nodes", "/agreements/{}/nodes", "/agreements/{}/history", "/runs")
+ITEM = re.compile(
+    r'<li>\s*<p.*?</li>|<th scope="row".*?</th>|<section class="card" aria-label="Run .*?>',
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("of", LISTS)
+def test_long_lists_are_leafed_through_by_links(running: Federation, of: str) -> None:
+    path = of.format(running.agreement_id)
+    with browser(running.world, running.wallets["clinic-a"]) as owner:
+        whole = ITEM.findall(owner.get(f"{path}?rows=500").text)
+        assert len(whole) > 2 or of == "/runs"
+        seen, further = [], f"{path}?rows=1"
+        while further:
+            page = owner.get(further).text
+            assert ("First " in page or "Latest " in page or "Newest " in page) == bool(seen)
+            found = ITEM.findall(page)
+            assert len(found) == 1
+            seen += found
+            links = re.findall(r'<a rel="next" href="([^"]+)"', page)
+            further = html.unescape(links[0]) if links else ""
+    assert seen == whole
+
+
+def test_runs_are_leafed_through_within_a_project(running: Federation) -> None:
+    with running.owner("clinic-a") as owner:
+        owner.request("PUT", f"/api/runs/{running.run_id}/note", {"project": "tumors & co"})
+    with browser(running.world, running.wallets["clinic-a"]) as reader:
+        page = reader.get("/runs", params={"project": "tumors & co", "rows": 1}).text
+        assert f"shown-run-{running.number}" in page
+        assert 'rel="next"' not in page
+        assert "No run yet" in reader.get("/runs", params={"project": "another"}).text
 
 
 def test_pages_need_nothing_but_themselves(running: Federation) -> None:

@@ -5,55 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.orm import Session
 
 from contracts import messages as m
-from contracts.chain import Chain
 from contracts.embedded import EmbeddedChain
 from contracts.keys import new_key
 from marketplace import errors
 from marketplace.access import Caller
 from marketplace.app import Market
-from marketplace.money.archive import Issued
-from marketplace.money.envelope import Envelope, StatementSigner
+from marketplace.money.envelope import Envelope
 from marketplace.money.paper import to_pdf
-from marketplace.money.periods import parse_span
 from marketplace.money.statements import reference_of
-from marketplace.money.verification import Verdict, verify
-from marketplace.storage.models import UsageReport
 from metering.statement import Statement, to_csv
-from tests.marketplace.economy import ADMIN, LOCAL, TOKEN_WEI, Economy, founded, opened, opinion
+from tests.marketplace.economy import ADMIN, LOCAL, TOKEN_WEI, Economy, opinion
+from tests.marketplace.statements import ALWAYS, checked, issued, reported, signed_again
 
-ALWAYS = parse_span("all")
 # One chain for all: each test reads it, or has organizations of its own.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def embedded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedChain]:
-    folder = tmp_path_factory.mktemp("statements")
-    async with EmbeddedChain() as running:
-        await running.start(folder / "chain")
-        await founded(running, folder / "market")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def folder(embedded: EmbeddedChain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return next(tmp_path_factory.getbasetemp().glob("statements*/market"))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def market(embedded: EmbeddedChain, folder: Path) -> AsyncIterator[Market]:
-    async with opened(embedded, folder) as started:
-        yield started
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -75,18 +46,6 @@ async def earned(market: Market, embedded: EmbeddedChain) -> Economy:
     await contracts.royalties.claim(claim, signature, signer=treasury)
     await market.indexer.catch_up()
     return economy
-
-
-async def issued(market: Market, organization: str = "hospital-b") -> Issued:
-    """By an admin, who sees whoever came first under a name."""
-    caller = Caller(ADMIN.address, is_admin=True)
-    return await market.statements.issue(caller, organization, ALWAYS)
-
-
-async def checked(embedded: EmbeddedChain, envelope: Envelope) -> Verdict:
-    """What somebody finds who has nothing but the file and an endpoint."""
-    async with await Chain.connect(embedded.rpc_url) as chain:
-        return await verify(envelope.to_bytes(), chain)
 
 
 async def test_a_statement_has_a_line_for_each_round_and_adds_up_to_what_the_chain_says(
@@ -193,12 +152,6 @@ async def test_a_period_that_leaves_something_out_is_caught(
     assert not (await checked(embedded, signed_again(replace(genuine, statement=statement)))).holds
 
 
-def signed_again(envelope: Envelope) -> Envelope:
-    """By somebody who has a key."""
-    signer = StatementSigner(Ed25519PrivateKey.generate())
-    return signer.sign(envelope.statement, envelope.wallet, envelope.royalties)
-
-
 async def test_the_same_statement_is_the_same_bytes_in_every_form(
     market: Market, embedded: EmbeddedChain, earned: Economy
 ) -> None:
@@ -278,25 +231,6 @@ async def test_a_period_that_is_over_is_drawn_up_once_unless_its_blocks_vanish(
     with pytest.raises(errors.NotFound):  # kept or not: for the organization and its auditors
         await market.statements.issue(Caller(new_key().address), "hospital-b", span)
     assert (await market.statements.issue(admin, "hospital-b", ALWAYS)).envelope.is_signed
-
-
-def reported(session: Session, economy: Economy) -> None:
-    """A node of each organization says that it trained on as many samples as the others."""
-    counts = ("bytes_served", "bytes_fetched", "training_ms", "evaluation_ms", "merge_ms")
-    for name in ("hospital-a", "hospital-b", "clinic-c"):
-        session.add(
-            UsageReport(
-                run_id=economy.run_id,
-                round=1,
-                spiffe_id=f"spiffe://swarm.example/org/{name}/node/site-1",
-                key=ADMIN.address,
-                signature="0x",
-                received_s=1,
-                samples=400,
-                restarts=0,
-                **dict.fromkeys(counts, 1),
-            )
-        )
 
 
 async def test_each_line_has_the_model_the_shares_what_vested_the_amount_and_the_transaction(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marketplace.agreements.document import _rules
+from marketplace.agreements.document import rule_rows
 from marketplace.agreements.terms import complete_terms
 from marketplace.errors import InvalidInput
 
@@ -22,7 +22,7 @@ DRAFT = {
 
 
 def told(**fields: object) -> dict[str, str]:
-    return dict(_rules(complete_terms(DRAFT | fields, 3)))
+    return dict(rule_rows(complete_terms(DRAFT | fields, 3)))
 
 
 def test_new_agreements_clip_norms() -> None:

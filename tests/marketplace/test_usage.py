@@ -40,22 +40,6 @@ from tests.marketplace.test_pages import browser
 from tests.marketplace.world import Federation, World, eventually
 
 
-@pytest.fixture(scope="module")
-def running(world: World) -> Federation:
-    """Nodes of three organizations, and a run with two sealed rounds."""
-    federation = Federation(world)
-    federation.agree()
-    for organization in federation.wallets:
-        federation.enroll(organization)
-    federation.start("metered-run")
-    federation.fund(10)
-    federation.seal(1.5)
-    federation.seal(1.0, {0: 7000, 1: 2000, 2: 1000})
-    with federation.owner("clinic-a") as owner:
-        eventually(lambda: owner.rounds(federation.run_id), lambda seen: len(seen) == 2)
-    return federation
-
-
 def usage(federation: Federation, organization: str, **changes: Any) -> Usage:
     node = federation.nodes[organization].answer["spiffe_id"]
     values = {"bytes_served": 2_000_000, "bytes_fetched": 1_000_000, "training_ms": 1500}

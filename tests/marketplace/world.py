@@ -195,6 +195,28 @@ class Federation:
 
         self.world.on_chain(act)
 
+    def train(
+        self,
+        name: str,
+        *rounds: tuple[float, Mapping[int, int]],
+        tokens: int = 10,
+        **terms: Any,
+    ) -> None:
+        """All from the agreement to a run with these sealed rounds: losses and shares."""
+        self.agree(**terms)
+        for organization in self.wallets:
+            self.enroll(organization)
+        self.start(f"{name}-{self.number}")
+        self.fund(tokens)
+        for loss, shares in rounds:
+            self.seal(loss, shares)
+        self.sees(len(rounds))
+
+    def sees(self, rounds: int) -> None:
+        """Waits until the marketplace knows of so many rounds of the run."""
+        with self.owner(next(iter(self.wallets))) as owner:
+            eventually(lambda: owner.rounds(self.run_id), lambda seen: len(seen) == rounds)
+
     def account(self, party: int) -> Account:
         return self.world.on_chain(lambda contracts: contracts.rewards.account(self._run, party))
 

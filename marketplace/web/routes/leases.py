@@ -84,8 +84,8 @@ class SeatsChange(BaseModel):
 @router.get("/leases")
 async def list_leases(caller: CallerOf, market: MarketOf, paging: PagingOf) -> list[Lease]:
     """The leases of the caller's organizations that are live."""
-    found = await market.database.read(views.list_leases, caller, market.clock())
-    return [Lease(**each) for each in paging.cut(found, lambda each: each["id"])]
+    found = await market.database.read(views.list_leases, caller, market.clock(), paging.piece)
+    return [Lease(**each) for each in paging.give(found, lambda each: (each["id"],))]
 
 
 @router.post("/leases", status_code=201)

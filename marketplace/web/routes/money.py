@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -10,12 +10,11 @@ from pydantic import BaseModel, Field
 from marketplace.access import Caller
 from marketplace.errors import NotAllowed
 from marketplace.money import announcements, ledger, reconciliation, webhooks
-from marketplace.money.paper import to_pdf
 from marketplace.money.periods import parse_span
+from marketplace.money.statements import Form
 from marketplace.web import money_models as models
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
-from metering.statement import to_csv
 
 router = APIRouter(prefix="/api", tags=["money"])
 _FORMS = {"json": "application/json", "csv": "text/csv", "pdf": "application/pdf"}
@@ -46,19 +45,14 @@ async def show_statement(
     caller: CallerOf,
     market: MarketOf,
     period: Annotated[str, Query(max_length=32)] = "all",
-    form: Literal["json", "csv", "pdf"] = "json",
+    form: Form = "json",
 ) -> Response:
     """What an organization earned and was paid in a period; the JSON is signed.
 
     `period`: 2026, 2026-Q3, 2026-07, 2026-07-01..2026-07-15, or all; times are UTC.
     """
     issued = await market.statements.issue(caller, organization, parse_span(period))
-    if form == "json":
-        data = issued.envelope.to_bytes()
-    elif form == "csv":
-        data = to_csv(issued.envelope.statement).encode()
-    else:
-        data = to_pdf(issued.envelope, issued.run_names)
+    data = await market.statements.write_down(issued, form)
     named = f"statement-{organization}-{period.replace('..', '-to-')}.{form}"
     headers = {
         "Content-Disposition": f'attachment; filename="{named}"',

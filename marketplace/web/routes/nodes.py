@@ -88,4 +88,4 @@ async def list_nodes(
 ) -> list[dict[str, Any]]:
     """Nodes as the chain has them, with what each said last."""
     found = await market.database.read(status.list_nodes, caller, agreement, market.clock())
-    return paging.cut(found, lambda each: f"{each['agreement']}/{each['registration']}")
+    return paging.cut(found, status.place_of)

@@ -102,8 +102,10 @@ async def create_token(body: TokenQuestion, caller: PersonOf, market: MarketOf) 
 @router.get("/tokens")
 async def list_tokens(caller: PersonOf, market: MarketOf, paging: PagingOf) -> list[Token]:
     """The caller's tokens, newest first."""
-    found = await market.database.read(programs.list_tokens, caller.signed_in)
-    return [Token(**each) for each in paging.cut(found, lambda each: each["id"])]
+    found = await market.database.read(programs.list_tokens, caller.signed_in, paging.piece)
+    return [
+        Token(**each) for each in paging.give(found, lambda each: (each["created_s"], each["id"]))
+    ]
 
 
 @router.delete("/tokens/{token_id}")
@@ -117,8 +119,8 @@ async def revoke_token(token_id: Identifier, caller: PersonOf, market: MarketOf)
 @router.get("/members")
 async def list_members(caller: PersonOf, market: MarketOf, paging: PagingOf) -> list[Role]:
     """Whom the caller gave a role."""
-    found = await market.database.read(members.list_members, caller.signed_in)
-    return [Role(**each) for each in paging.cut(found, lambda each: each["wallet"])]
+    found = await market.database.read(members.list_members, caller.signed_in, paging.piece)
+    return [Role(**each) for each in paging.give(found, lambda each: (each["wallet"],))]
 
 
 @router.put("/members/{wallet}")

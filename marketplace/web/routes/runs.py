@@ -146,8 +146,10 @@ async def list_usage(
     paging: PagingOf,
 ) -> list[dict[str, Any]]:
     """The signed reports of one round."""
-    found = await market.database.read(usage.list_reports, caller, run_id, round_number)
-    return paging.cut(found, lambda each: each["usage"])
+    found = await market.database.read(
+        usage.list_reports, caller, run_id, round_number, paging.piece
+    )
+    return paging.give(found, lambda each: (each["node"],))
 
 
 @router.post("/claims/prepare", response_model=models.PreparedClaim)
