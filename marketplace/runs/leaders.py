@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping
+from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,13 +21,31 @@ class Leaders:
 
     The order is that of `node_agent.engine.leader`: organizations by the hash of run, round, last
     merged root and name; every organization's first node comes before anybody's second.
+
+    Args:
+        run_id: 0x-hex.
+        organizations: by party.
+        members: all registrations under the agreement.
+        idle: keys of those that may not lead.
     """
 
-    def __init__(self, session: Session, run: RunFigures, members: Sequence[Registered]) -> None:
-        self._idle = _may_not_lead(session, run.agreement.id)
-        self._run_id = bytes.fromhex(run.run_id[2:])
-        self._names = {party.number: party.organization for party in run.agreement.parties}
+    def __init__(
+        self,
+        run_id: str,
+        organizations: Mapping[int, str],
+        members: Iterable[Registered],
+        idle: Container[str],
+    ) -> None:
+        self._run_id = bytes.fromhex(run_id[2:])
+        self._organizations = organizations
         self._members = sorted(members, key=lambda member: member.spiffe_id)
+        self._idle = idle
+
+    @classmethod
+    def read(cls, session: Session, run: RunFigures, members: Iterable[Registered]) -> Self:
+        """Those of a run, of all that are registered under its agreement."""
+        names = {party.number: party.organization for party in run.agreement.parties}
+        return cls(run.run_id, names, members, _may_not_lead(session, run.agreement.id))
 
     def of(self, number: int, began: Beginning, term: int) -> str | None:
         """SPIFFE ID of who leads a term of a round; None if there is nobody in it."""
@@ -35,7 +54,7 @@ class Leaders:
         eligible = [each for each in everyone if each.key not in self._idle] or everyone
         seats: dict[str, list[str]] = {}
         for each in eligible:
-            seats.setdefault(self._names[each.party], []).append(each.spiffe_id)
+            seats.setdefault(self._organizations[each.party], []).append(each.spiffe_id)
         root = bytes.fromhex(began.root[2:])
         ranked = [seats[each] for each in _ranking(self._run_id, number, root, frozenset(seats))]
         deepest = max(map(len, ranked), default=0)

@@ -43,7 +43,7 @@ def list_runs(
 def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
     """One run. Raises NotFound."""
     run = run_seen(session, caller, run_id)
-    leaders = Leaders(session, run, registrations(session, run.agreement.id))
+    leaders = Leaders.read(session, run, registrations(session, run.agreement.id))
     return show(session, run, leaders, beginnings(session, run))
 
 
@@ -100,7 +100,7 @@ def list_rounds(
     run = run_seen(session, caller, run_id)
     nodes = registrations(session, run.agreement.id)
     rounds = rounds_of(session, run, piece)
-    leaders = Leaders(session, run, nodes)
+    leaders = Leaders.read(session, run, nodes)
     return shown_rounds(run, nodes, leaders, rounds, beginnings(session, run, rounds))
 
 

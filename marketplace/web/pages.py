@@ -52,7 +52,7 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
     present = [node for node in nodes if not node["retired"]]
     count = max(3, min(_LATEST_ROUNDS, _MOST_DOTS // max(1, len(present))))
     latest = rounds.latest_rounds(session, run, count)
-    began, leaders = rounds.beginnings(session, run, latest), Leaders(session, run, registered)
+    began, leaders = rounds.beginnings(session, run, latest), Leaders.read(session, run, registered)
     shown = views.show(session, run, leaders, began)
     samples = earnings.samples_of(nodes)
     return {
