@@ -58,14 +58,17 @@ async function catchUp() {
   }
 }
 
+let source = null;
+let lost = null;
+let known = null; // the last word of the server
+
 function listen() {
-  const source = new EventSource("/api/live");
+  if (source || document.hidden) return;
   const stale = document.getElementById("stale");
-  let first = true;
-  let lost = null;
-  source.addEventListener("changed", () => {
-    due = !first;
-    first = false;
+  source = new EventSource("/api/live");
+  source.addEventListener("changed", (event) => {
+    due ||= known !== null && known !== event.data;
+    known = event.data;
   });
   source.addEventListener("open", () => {
     clearTimeout(lost);
@@ -75,9 +78,19 @@ function listen() {
   // The browser tries again by itself; a restart of the marketplace is no news.
   source.addEventListener("error", () => {
     lost ??= setTimeout(() => (stale.hidden = false), LOST_AFTER_MS);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, LOST_AFTER_MS);
-    first = false;
+    known ??= "";
+    if (source.readyState !== EventSource.CLOSED) return;
+    source = null;
+    setTimeout(listen, LOST_AFTER_MS);
   });
+}
+
+// Browsers have six connections to a place, for all tabs together: who is not looked at needs none.
+function leave() {
+  source?.close();
+  source = null;
+  clearTimeout(lost);
+  lost = null;
 }
 
 ages();
@@ -86,6 +99,7 @@ setInterval(ages, 1000);
 if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
   listen();
   setInterval(catchUp, SETTLE_MS);
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
 }
 
 document.addEventListener("input", (event) => {
