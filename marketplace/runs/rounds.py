@@ -132,21 +132,21 @@ def split_otherwise(
         Wei by party; the second is None if a party that was paid has not told its samples.
     """
     query = sa.select(Round.paid, Round.credited_wei).where(
-        Round.run_id == run.run_id, Round.paid != 0, Round.credited_wei != 0
+        Round.run_id == run.run_id, Round.paid != 0
     )
     everybody = party_set(party.number for party in run.agreement.parties)
-    known, declared = party_set(samples), sum(samples.values())
     equal, size = _Sums(everybody), _Sums(everybody)
+    known, members = party_set(samples), _Members(samples)
     told = True
     for signed, credited_wei in session.execute(query):
+        if not credited_wei:
+            continue
         paid = signed & _ALL
-        missing = _parties_in(everybody & ~paid)
-        equal.add(missing, credited_wei // paid.bit_count())
+        equal.add(paid, credited_wei // paid.bit_count())
         told = told and not paid & ~known
         if told:
-            members = declared - sum(samples.get(party, 0) for party in missing)
             # Rounded up, by next to nothing: whole parts stay whole.
-            size.add(missing, -(-(credited_wei << _FRACTION_BITS) // members))
+            size.add(paid, -(-(credited_wei << _FRACTION_BITS) // members.total(paid)))
     by_size = {
         party: samples[party] * part >> _FRACTION_BITS for party, part in size.by_party().items()
     }
@@ -161,10 +161,13 @@ class _Sums:
         self._all = 0
         self._missed: dict[int, int] = {}  # by party
 
-    def add(self, missing: Iterable[int], amount: int) -> None:
+    def add(self, members: int, amount: int) -> None:
         self._all += amount
-        for party in missing:
+        missing = self._everybody & ~members
+        while missing:
+            party = missing.bit_length() - 1
             self._missed[party] = self._missed.get(party, 0) + amount
+            missing -= 1 << party
 
     def by_party(self) -> dict[int, int]:
         """The sums that are not zero."""
@@ -172,10 +175,14 @@ class _Sums:
         return {party: amount for party, amount in sums.items() if amount}
 
 
-def _parties_in(few: int) -> list[int]:
-    """`parties_in`, quick for sets of few: there is one for each of thousands of rounds."""
-    found = []
-    while few:
-        found.append(few.bit_length() - 1)
-        few ^= 1 << found[-1]
-    return found
+class _Members:
+    """How many samples a set of parties has in all; most rounds have the same sets."""
+
+    def __init__(self, samples: Mapping[int, int]) -> None:
+        self._samples = samples
+        self._known: dict[int, int] = {}
+
+    def total(self, members: int) -> int:
+        if members not in self._known:
+            self._known[members] = sum(self._samples[party] for party in parties_in(members))
+        return self._known[members]

@@ -12,7 +12,7 @@ from marketplace.web.format import node as name_of
 
 WIDTH = 640
 HEIGHT = 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 14, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 20, 14, 34
 _TICKS = 4
 # Beyond this many rounds the dots would touch.
 _MOST_DOTS = 120

@@ -40,9 +40,9 @@ async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const scrolled = [...document.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+  const scrolled = [...document.querySelectorAll(".scroll")].map((each) => [each.scrollLeft, each.scrollTop]);
   document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
-  document.querySelectorAll(".scroll").forEach((each, n) => (each.scrollLeft = scrolled[n] ?? 0));
+  document.querySelectorAll(".scroll").forEach((each, n) => each.scrollTo(...(scrolled[n] ?? [0, 0])));
   ages();
   document.dispatchEvent(new Event("swapped"));
 }
