@@ -124,8 +124,11 @@ def measure(elements: int, repeat: int, folder: Path) -> list[Row]:
         def work() -> None:
             files = [ParameterFile.open(path) for path in updates]
             start = ParameterFile.open(base)
-            options = {"base": start, "state_path": state, "threads": threads}
-            merge(rule.name, files, weights, out, {"run": "0x01"}, **options)
+            metadata = {"run": "0x01"}
+            merge(
+                rule.name, files, weights, out, metadata,
+                base=start, state_path=state, threads=threads,
+            )  # fmt: skip
 
         states = len(rule.state_schema(ParameterFile.open(base).schema)) if rule.state_schema else 0
         gigabytes = (MODELS + rule.needs_base + 1 + states) * one_gb

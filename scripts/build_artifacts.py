@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import ape
 from ape.exceptions import CompilerError
@@ -35,7 +36,7 @@ def build() -> dict[str, str]:
     return {f"{name}.json": render(compiled[name].contract_type) for name in sorted(deployable)}
 
 
-def render(contract) -> str:
+def render(contract: Any) -> str:
     """Return one contract as JSON: sorted, one ABI entry a line, so that changes can be read."""
     abi = [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in contract.abi]
     abi.sort(key=lambda e: (e["type"], e.get("name", ""), json.dumps(e)))

@@ -17,14 +17,14 @@ from contracts import Contracts
 from contracts.errors import SignatureError
 from contracts.messages import Domain, from_json, recover, typed_data
 from contracts.messages import Enrollment as EnrollmentMessage
-from marketplace.access import Caller, must_speak_for, party_of, visible
+from marketplace.access import Caller, must_speak_for, visible
 from marketplace.agreements.remarks import remark
 from marketplace.chain import outbox
 from marketplace.chain.postings import NodeEnrollment, kind_of
 from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
 from marketplace.nodes.numbering import is_stale, state
 from marketplace.storage.database import Database
-from marketplace.storage.models import Agreement, Enrollment, Rejection
+from marketplace.storage.models import Enrollment, Rejection
 from marketplace.storage.pieces import ALL, By, Piece, cut
 
 _REASON_CHARACTERS = 500
@@ -68,9 +68,8 @@ class Enrollments:
         row = _seen(session, caller, enrollment_id)
         if row.rejection is not None:
             raise rejected(row)
-        agreement = session.get_one(Agreement, row.agreement_id)
-        party = party_of(agreement, lambda each: each.number == row.party, "the node's owner")
-        self.must_be_signed(row, signature, party.wallet, f"the wallet of {party.organization}")
+        owner = row.owner
+        self.must_be_signed(row, signature, owner.wallet, f"the wallet of {owner.organization}")
         if row.key_signature is None:
             raise Conflict(
                 "the node's own key has not signed yet",
@@ -89,7 +88,12 @@ class Enrollments:
                 bytes.fromhex(row.key_signature[2:]),
             )
             row.operation = outbox.enqueue(
-                session, kind_of(posting), posting.effect, agreement.id, posting.payload(), now_s
+                session,
+                kind_of(posting),
+                posting.effect,
+                row.agreement_id,
+                posting.payload(),
+                now_s,
             )
         return self.view(session, row)
 
@@ -104,13 +108,11 @@ class Enrollments:
             Conflict: it was approved already.
         """
         row = _seen(session, caller, enrollment_id)
-        agreement = session.get_one(Agreement, row.agreement_id)
-        party = party_of(agreement, lambda each: each.number == row.party, "the node's owner")
-        must_speak_for(caller, party)
+        must_speak_for(caller, row.owner)
         if row.operation is not None and row.operation.state != outbox.FAILED:
             raise Conflict(
                 f"this enrollment was approved already and is {state(row)}",
-                hint=f"swarm-market node retire {party.organization}/{row.message['node']}",
+                hint=f"swarm-market node retire {row.owner.organization}/{row.message['node']}",
             )
         if row.rejection is None:
             session.add(
@@ -144,19 +146,16 @@ class Enrollments:
             query = query.where(Enrollment.agreement_id == agreement_id)
         order = By(Enrollment.created_s, falling=True), By(Enrollment.id)
         rows = session.scalars(cut(query, piece, *order)).all()
-        # Held here, or each row would have its agreement read again.
-        _held = [session.get_one(Agreement, each) for each in {row.agreement_id for row in rows}]
         return [self.view(session, row) for row in rows]
 
     def view(self, session: Session, row: Enrollment) -> dict[str, Any]:
         """An enrollment as the API shows it."""
-        agreement = session.get_one(Agreement, row.agreement_id)
         message = from_json(EnrollmentMessage, row.message)
         return {
             "id": row.id,
             "agreement": row.agreement_id,
-            "organization": agreement.parties[row.party].organization,
-            "wallet": agreement.parties[row.party].wallet,
+            "organization": row.owner.organization,
+            "wallet": row.owner.wallet,
             "node": message.node,
             "spiffe_id": row.spiffe_id,
             "key": row.key,

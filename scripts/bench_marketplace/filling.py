@@ -215,7 +215,7 @@ def _usage(run: OpenRun, number: int, spiffe_id: str, key: Signer, now_s: int) -
 
 
 def _insert_reports(session: Session, rows: list[dict[str, object]]) -> None:
-    session.execute(sa.insert(UsageReport.__table__), rows)
+    session.execute(sa.insert(UsageReport), rows)
 
 
 def _add_up(session: Session) -> None:
@@ -230,7 +230,7 @@ def _add_up(session: Session) -> None:
         *(sa.func.sum(each) for each in columns),
     ).group_by(UsageReport.run_id, UsageReport.spiffe_id)
     kept = ["run_id", "spiffe_id", "reports", "energy_reports", *names]
-    session.execute(sa.insert(UsageTotal.__table__).from_select(kept, sums))
+    session.execute(sa.insert(UsageTotal).from_select(kept, sums))
 
 
 def _heartbeats(

@@ -19,10 +19,10 @@ from contracts.messages import (
     sign,
 )
 from marketplace.access import Caller
-from marketplace.agreements.drafts import Draft
+from marketplace.agreements.drafts import Draft, DraftParty
 from marketplace.app import Market
 from marketplace.chain import outbox
-from marketplace.consortia.proposals import Proposal
+from marketplace.consortia.proposals import OpenParty, Proposal
 from marketplace.governance.wishes import Wish
 from marketplace.identity import members
 from marketplace.nodes import tokens
@@ -98,7 +98,7 @@ class Consortium:
                 template="healthcare",
                 answers=_ANSWERS | {"sponsor": self.treasury.address},
                 parties=[
-                    {"organization": name, "wallet": self.wallets[name].address}
+                    OpenParty(organization=name, wallet=self.wallets[name].address)
                     for name in _three(names, number)
                 ],
             )
@@ -155,7 +155,7 @@ class Consortium:
                 "max_rounds": max_rounds,
             },
             parties=[
-                {"organization": name, "wallet": self.wallets[name].address}
+                DraftParty(organization=name, wallet=self.wallets[name].address)
                 for name in organizations
             ],
         )

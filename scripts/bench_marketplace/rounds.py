@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from contracts import events
 from contracts.deployment import Deployment
@@ -28,6 +29,16 @@ class BlockPlace:
     number: int
     hash: str
     time_s: int
+    transaction: str
+
+
+class _LogPlace(TypedDict):
+    """Where an event stands, as every kind of event names it."""
+
+    contract: str
+    block: int
+    block_hash: str
+    log_index: int
     transaction: str
 
 
@@ -164,7 +175,7 @@ class OpenRun:
         return vested, sum(amounts)
 
     @staticmethod
-    def _at(place: BlockPlace, contract: str, log_index: int) -> dict[str, str | int]:
+    def _at(place: BlockPlace, contract: str, log_index: int) -> _LogPlace:
         return {
             "contract": contract,
             "block": place.number,

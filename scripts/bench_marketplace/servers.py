@@ -37,11 +37,11 @@ class Database:
 @contextmanager
 def postgres() -> Iterator[Database]:
     """A PostgreSQL that ends with the context."""
-    import pgserver
+    from pgserver import get_server  # type: ignore[attr-defined]  # it has no __all__
 
     # As root, pgserver runs the server as another user, who has to get in.
     folder = Path(tempfile.mkdtemp(prefix="bench-pg-"))
-    started = pgserver.get_server(folder / "data", cleanup_mode="stop")
+    started = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield Database(started.get_uri(), folder / "data")
     finally:

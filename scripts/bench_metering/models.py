@@ -166,12 +166,13 @@ def _outer(x: Floats, delta: Floats) -> Floats:
 def _cross_entropy(logits: Floats, data: Data) -> Floats:
     high = logits.max(axis=2)
     sums = np.log(np.exp(logits - high[:, :, None]).sum(axis=2)) + high
-    return (sums - logits[:, np.arange(len(data)), data.y]).mean(axis=1)
+    losses: Floats = (sums - logits[:, np.arange(len(data)), data.y]).mean(axis=1)
+    return losses
 
 
 def _delta(logits: Floats, data: Data) -> Floats:
     """Return the gradient of the mean cross-entropy with respect to the logits."""
-    delta = np.exp(logits - logits.max(axis=2, keepdims=True))
+    delta: Floats = np.exp(logits - logits.max(axis=2, keepdims=True))
     delta /= delta.sum(axis=2, keepdims=True)
     delta[:, np.arange(len(data)), data.y] -= 1
     delta /= len(data)

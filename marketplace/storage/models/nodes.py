@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from marketplace.storage.changes import UNRECORDED
+from marketplace.storage.models.agreements import Party
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.operations import Operation
 from marketplace.storage.types import Total
@@ -58,6 +59,7 @@ class Enrollment(Base):
     wallet_signature: Mapped[str | None] = mapped_column(sa.Text)
     operation_id: Mapped[str | None] = mapped_column(sa.ForeignKey("operations.id"))
     created_s: Mapped[int]
+    owner: Mapped[Party] = relationship(lazy="joined", viewonly=True)
     operation: Mapped[Operation | None] = relationship(lazy="joined")
     rejection: Mapped[Rejection | None] = relationship(lazy="joined", viewonly=True)
 
