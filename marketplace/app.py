@@ -42,6 +42,7 @@ from marketplace.money.statements import Statements, reference_of
 from marketplace.money.webhooks import Webhooks
 from marketplace.nodes.enrollment import Enrollments
 from marketplace.nodes.first_contact import FirstContacts
+from marketplace.runs.pools import Pools
 from marketplace.runs.requests import RunRequests
 from marketplace.settings import RELAYER_KEY_FILE, Settings
 from marketplace.storage import migrate
@@ -75,6 +76,7 @@ class Market:
     first_contacts: FirstContacts
     enrollments: Enrollments
     runs: RunRequests
+    pools: Pools
     indexer: Indexer
     duties: Duties
     relayer: Relayer
@@ -152,6 +154,7 @@ class Market:
             first_contacts=FirstContacts(enrollments, authority, svid_lifetime_s),
             enrollments=enrollments,
             runs=RunRequests(database, contracts, clock),
+            pools=Pools(database, contracts),
             indexer=indexer,
             duties=duties,
             relayer=Relayer(

@@ -23,6 +23,7 @@ from marketplace.settings import Settings
 from marketplace.storage.alone import alone
 from marketplace.web import (
     agreement_pages,
+    beginning_pages,
     description,
     draft_pages,
     homes,
@@ -81,7 +82,16 @@ def web_app(market: Market) -> FastAPI:
     app.add_middleware(SecurityHeaders, https=settings.public_web_url.startswith("https:"))
     problems.install(app, pages.error_page)
     apis = (sessions, programs, drafts, governance, agreements, nodes, runs, leases, money)
-    looks = (homes, node_pages, draft_pages, agreement_pages, money_pages, pages, live)
+    looks = (
+        homes,
+        node_pages,
+        draft_pages,
+        agreement_pages,
+        beginning_pages,
+        money_pages,
+        pages,
+        live,
+    )
     for module in (*apis, *looks):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=_STATIC))

@@ -19,6 +19,7 @@ _KEPT: Final = _ROOT / "docs" / "pictures"
 _LARGEST_BYTES: Final = 150_000
 _STORIES: Final = (
     "tests/marketplace/test_browser_onboarding.py",
+    "tests/marketplace/test_browser_runs.py",
     "tests/marketplace/test_browser.py",
 )
 # As the stories name them: as the docs do, and how much of each is kept [px].
@@ -28,6 +29,8 @@ _PICTURES: Final = {
     "changes": ("admin-changes", 640),
     "active": ("admin-active", 790),
     "token": ("admin-token", 820),
+    "begin": ("admin-begin", 820),
+    "funded": ("sponsor-pool", 800),
     "decisions": ("admin-decisions", 1_000),
     "history-phone": ("admin-history-phone", 640),
     "admin-admin-light": ("admin-home", 1_000),

@@ -156,7 +156,7 @@ def nodes(draft: Draft) -> str:
 
 def rules(draft: Draft) -> str:
     """The terms of every run, as a table."""
-    return _table(("rule", "value"), _rules(from_json(Terms, draft.terms)))
+    return _table(("rule", "value"), rule_rows(from_json(Terms, draft.terms)))
 
 
 def money(draft: Draft) -> str:
@@ -185,7 +185,8 @@ def fixed_point(value_e9: int) -> str:
     return f"{'-' if value_e9 < 0 else ''}{whole}.{rest:09d}"
 
 
-def _rules(terms: Terms) -> list[tuple[str, str]]:
+def rule_rows(terms: Terms) -> list[tuple[str, str]]:
+    """What the terms say about every run, each rule with its value."""
     quorum = (
         f"at least {terms.min_peers} organizations, and more than half of those taking part"
         if terms.min_peers

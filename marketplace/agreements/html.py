@@ -17,4 +17,6 @@ def to_html(text: str) -> str:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        elif token.type == "table_open":
+            token.attrSet("tabindex", "0")  # one that is too wide is scrolled by keyboard, too
     return str(_markdown.renderer.render(tokens, _markdown.options, {}))

@@ -36,13 +36,13 @@ def grant(
 
 @app.command("list", epilog="Example: swarm-market admission list --wallet admin.json")
 def list_admissions(
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists the admitted organizations."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.governance.admissions()
     rows = [(each["organization"], each["wallet"], iso(each["created_s"])) for each in found]
     show(found, as_json, table(("organization", "wallet", "since"), rows))

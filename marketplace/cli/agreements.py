@@ -71,13 +71,13 @@ def draft(
 
 @app.command("list", epilog="Example: swarm-market agreement list --wallet hospital-a.json")
 def list_agreements(
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists the agreements that this wallet takes part in."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.agreements()
     rows = [
         (
@@ -94,13 +94,13 @@ def list_agreements(
 @app.command("show", epilog="Example: swarm-market agreement show 0x3f… --wallet hospital-a.json")
 def show_agreement(
     agreement: AgreementId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Prints the text of an agreement, and who signed it."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         shown = client.agreement(agreement_id(client, agreement))
     show(shown, as_json, shown["document"], *_standing(shown))
 
@@ -181,13 +181,13 @@ def post(
 )
 def show_history(
     agreement: AgreementId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows what changed, where it is on chain, and how to undo it; the latest first."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.governance.history(agreement_id(client, agreement))
     lines = [
         f"block {each['block']}  {each['transaction']}\n  {each['what']}\n  undo: {each['undo']}"

@@ -22,14 +22,14 @@ def install(root: typer.Typer) -> None:
 
 
 def announcements(
-    wallet: options.Wallet,
+    access: options.Access = None,
     after: Annotated[int, typer.Option(min=0, help="number of the last one you know")] = 0,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists withdrawals, budgets and runs near their end, suspicions: oldest first."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.announcements(after)
         last = found
         while last["items"]:
@@ -70,13 +70,13 @@ def add(
 
 @app.command("list", epilog="Example: swarm-market webhook list --wallet hospital-a.json")
 def list_webhooks(
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists this wallet's webhooks, and how their deliveries go."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.request("GET", "/api/webhooks")
     rows = [
         (

@@ -65,13 +65,13 @@ def show_template(
 
 @app.command("list", epilog="Example: swarm-market draft list --wallet hospital-a.json")
 def list_drafts(
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists the drafts that you began or take part in."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.drafts.list()
     rows = [
         (each["id"], each["state"], each["version"], len(each["open_items"]), each["title"])
@@ -83,13 +83,13 @@ def list_drafts(
 @app.command("show", epilog="Example: swarm-market draft show 3f… --wallet hospital-a.json")
 def show_draft(
     draft: DraftId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Prints the last version, its history, and what was said."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         shown = client.drafts.show(draft_id(client, draft))
     show(shown, as_json, shown["document"], *standing(shown))
 
@@ -131,7 +131,7 @@ def propose(
 )
 def diff(
     draft: DraftId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     before: Annotated[
         int | None, typer.Option("--from", help="version; default: the one before")
     ] = None,
@@ -141,7 +141,7 @@ def diff(
     as_json: options.Json = False,
 ) -> None:
     """Shows what changed between two versions: [-removed-] {+added+}."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.drafts.changes(draft_id(client, draft), before, after)
     rows = [(each["label"], each["before"], each["after"]) for each in found["terms"]]
     head = ("term", f"version {found['from']}", f"version {found['to']}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -15,22 +14,22 @@ from marketplace.cli.output import show, table
 from marketplace.cli.runs import RunId, run_id
 from marketplace.client import MarketClient
 from marketplace.errors import InvalidInput
+from marketplace.money.amounts import must_have, wei_of
 
 app = typer.Typer(help="Rewards: what organizations earned.", no_args_is_help=True)
-_TOKEN_WEI = 10**18
 Amount = Annotated[str, typer.Argument(help="in tokens, for example 1000 or 0.5")]
 
 
 @app.command("show", epilog="Example: swarm-market rewards show tumors --wallet hospital-a.json")
 def show_rewards(
     run: RunId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows what each organization earned in a run, beside an equal split and one by size."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         earned = client.earnings(run_id(client, run))
     rows = [
         (
@@ -80,14 +79,14 @@ def claim(
     "ledger", epilog="Example: swarm-market rewards ledger --run tumors --wallet hospital-a.json"
 )
 def show_ledger(
-    wallet: options.Wallet,
+    access: options.Access = None,
     run: Annotated[str, typer.Option(help="name or id; default: all that you may see")] = "",
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists the entries of the books, and what each moved, in wei; each sums to zero."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.ledger(run_id(client, run) if run else "")
     rows = [
         (each["number"], each["block"], posting["account"], posting["amount_wei"], each["what"])
@@ -114,8 +113,11 @@ def fund(
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """Adds to a run's pool from the wallet's tokens, directly on chain."""
-    signer, amount_wei = options.opened(wallet, password_file), _wei(amount)
+    """Adds to a run's pool from the wallet's tokens, directly on chain.
+
+    What has not vested when the run ends returns to its sponsor, whoever paid it in.
+    """
+    signer, amount_wei = options.opened(wallet, password_file), wei_of(amount)
     with MarketClient(market, signer) as client:
         identifier, deployment = run_id(client, run), client.deployment()
     transaction = asyncio.run(_fund(deployment, rpc_url, identifier, amount_wei, signer))
@@ -133,7 +135,7 @@ def mint(
     as_json: options.Json = False,
 ) -> None:
     """Mints reward tokens; the wallet is the token's treasury."""
-    signer, amount_wei = options.opened(wallet, password_file), _wei(amount)
+    signer, amount_wei = options.opened(wallet, password_file), wei_of(amount)
     with MarketClient(market) as client:
         deployment = client.deployment()
     transaction = asyncio.run(_mint(deployment, rpc_url, to, amount_wei, signer))
@@ -149,16 +151,6 @@ def _mine(client: MarketClient, identifier: str) -> str:
     return str(mine[0])
 
 
-def _wei(amount: str) -> int:
-    try:
-        amount_wei = Decimal(amount) * _TOKEN_WEI
-    except InvalidOperation as error:
-        raise InvalidInput(f"{amount!r} is not an amount of tokens") from error
-    if amount_wei <= 0 or amount_wei != int(amount_wei):
-        raise InvalidInput(f"{amount!r} is not an amount of tokens", hint="above zero, 18 decimals")
-    return int(amount_wei)
-
-
 async def _fund(
     deployment: dict[str, object], rpc_url: str, run: str, amount_wei: int, signer: Signer
 ) -> str:
@@ -170,6 +162,7 @@ async def _fund(
     async with await Chain.connect(endpoint) as chain:
         contracts = Contracts.at(chain, Deployment.from_json(deployment))
         await contracts.check()
+        must_have(signer.address, await contracts.token.balance_of(signer.address), amount_wei)
         spender = contracts.rewards.address
         await contracts.token.approve(spender, amount_wei, signer=signer)
         receipt = await contracts.rewards.fund(bytes.fromhex(run[2:]), amount_wei, signer=signer)

@@ -115,20 +115,20 @@ def withdraw(
 @app.command("show", epilog="Example: swarm-market motion show 3f… --wallet hospital-a.json")
 def show_motion(
     motion: MotionId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows a motion: what it does, how it is undone, who voted."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         shown = client.governance.motion(_motion_id(client, motion))
     show(shown, as_json, _described(shown))
 
 
 @app.command("list", epilog="Example: swarm-market motion list --wallet hospital-a.json")
 def list_motions(
-    wallet: options.Wallet,
+    access: options.Access = None,
     agreement: Annotated[
         str, typer.Option("--agreement", help="id of an agreement, or how it begins")
     ] = "",
@@ -137,7 +137,7 @@ def list_motions(
     as_json: options.Json = False,
 ) -> None:
     """Lists motions, the newest first."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         chosen = agreement_id(client, agreement) if agreement else None
         found = client.governance.motions(chosen)
     rows = [

@@ -118,14 +118,14 @@ def retire(
 
 @app.command("list", epilog="Example: swarm-market node list --wallet hospital-a.json")
 def list_nodes(
-    wallet: options.Wallet,
+    access: options.Access = None,
     agreement: OfAgreement = "",
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists nodes: those enrolled, and those that wait for it."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         chosen = agreement_id(client, agreement) if agreement else None
         enrolled = client.nodes(chosen)
         waiting = [each for each in client.enrollments(chosen) if each["state"] != "enrolled"]

@@ -25,16 +25,25 @@ def create(
     agreement: Annotated[str, typer.Option(help="id of an agreement, or how it begins")],
     name: Annotated[str, typer.Option(help="lower-case letters, digits, hyphens and dots")],
     wallet: options.Wallet,
+    continues: Annotated[
+        str, typer.Option(help="a finished run to start from the model of, by name or id")
+    ] = "",
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     wait_s: options.WaitSeconds = options.DEFAULT_WAIT_S,
     as_json: options.Json = False,
 ) -> None:
-    """Creates a run, in the name of the party whose wallet this is."""
+    """Begins a run, in the name of the party whose wallet this is.
+
+    The name of a finished run begins it anew: as its next generation, by the terms in force now.
+    """
     with options.client(market, wallet, password_file) as client:
         identifier = agreement_id(client, agreement)
         _warn_of_missing_nodes(client, identifier)
-        operation = client.create_run(identifier, name)
+        earlier = run_id(client, continues) if continues else ""
+        prepared = client.prepare_run(identifier, name, earlier)
+        note(prepared["effect"])
+        operation = client.begin_run(prepared)
         if wait_s > 0:
             operation = client.wait(operation["id"], wait_s)
     result = operation["result"] or {}
@@ -43,13 +52,13 @@ def create(
 
 @app.command("list", epilog="Example: swarm-market run list --wallet hospital-a.json")
 def list_runs(
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Lists the runs of this wallet's agreements."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.runs()
     rows = [
         (each["id"], each["name"], standing(each), _loss(each["last_loss_e9"])) for each in found
@@ -60,13 +69,13 @@ def list_runs(
 @app.command("show", epilog="Example: swarm-market run show tumors --wallet hospital-a.json")
 def show_run(
     run: RunId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows a run and its rounds."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         identifier = run_id(client, run)
         shown, rounds = client.run(identifier), client.rounds(identifier)
     rows = [
@@ -93,13 +102,13 @@ def show_run(
 @app.command("usage", epilog="Example: swarm-market run usage tumors --wallet hospital-a.json")
 def show_usage(
     run: RunId,
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows what a run cost its nodes, by their own signed word; nothing is paid by it."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.usage(run_id(client, run))
     rows = [
         (
@@ -157,13 +166,13 @@ def write_note(
 )
 def compare(
     runs: Annotated[list[str], typer.Argument(help="two to eight runs, by name or id")],
-    wallet: options.Wallet,
+    access: options.Access = None,
     market: options.Market = options.DEFAULT_MARKET,
     password_file: options.PasswordFile = None,
     as_json: options.Json = False,
 ) -> None:
     """Shows runs side by side: results, and what differs in terms and hyper-parameters."""
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         found = client.compare([run_id(client, each) for each in runs])
     sides = found["runs"]
     rows: list[tuple[Any, ...]] = [

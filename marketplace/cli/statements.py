@@ -32,7 +32,7 @@ def install(root: typer.Typer, rewards: typer.Typer) -> None:
 
 def statement(
     organization: Annotated[str, typer.Argument(help="as its agreements call it")],
-    wallet: options.Wallet,
+    access: options.Access = None,
     period: Annotated[
         str, typer.Option(help="2026, 2026-Q3, 2026-07, 2026-07-01..2026-07-15 (UTC), or all")
     ] = "all",
@@ -47,7 +47,7 @@ def statement(
     chosen = form or (out.suffix.removeprefix(".") if out is not None else "") or "json"
     if chosen not in _FORMS:
         raise InvalidInput(f"statements have no form {chosen!r}", hint="json, csv or pdf")
-    with options.client(market, wallet, password_file) as client:
+    with options.client(market, access, password_file) as client:
         data = client.statement(organization, period, chosen)
     if out is None:
         sys.stdout.buffer.write(data)

@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-from typing import Final
-
-from contracts.messages import RunRequest, sign, to_json
+from contracts.messages import RunRequest, from_json, sign
 from marketplace.client.agreements import AgreementCalls
 from marketplace.client.connection import Fields, from_hex, to_hex
-
-_REQUEST_LIFETIME_S: Final = 3_600
+from marketplace.errors import WrongSignature
 
 
 class RunCalls(AgreementCalls):
     """The part of the client that is about runs."""
 
-    def create_run(
-        self, agreement_id: str, name: str, *, generation: int = 1, continues: str = ""
-    ) -> Fields:
+    def prepare_run(self, agreement_id: str, name: str, continues: str = "") -> Fields:
+        """The request for a run in the name of the party whose wallet this is, to be signed.
+
+        Its `generation` is 1, or one more than that of the finished run of this name.
+
+        Raises:
+            NotFound: this wallet is no party.
+            Conflict: the agreement is not in force, or a run of this name is not over.
+            WrongSignature: the prepared request is not the one asked for.
+        """
+        party = self._party(self.agreement(agreement_id))
+        body: Fields = {
+            "agreement": agreement_id,
+            "organization": party["organization"],
+            "name": name,
+        } | ({"continues": continues} if continues else {})
+        prepared = self.one("POST", "/api/runs/prepare", body)
+        request = from_json(RunRequest, prepared["request"])
+        meant = (
+            from_hex(agreement_id),
+            party["party"],
+            name,
+            from_hex(continues) if continues else bytes(32),
+        )
+        if (request.agreement, request.party, request.name, request.continues) != meant:
+            raise WrongSignature("the run is not the one that was asked for", hint="do not sign")
+        return prepared
+
+    def create_run(self, agreement_id: str, name: str, *, continues: str = "") -> Fields:
         """Asks for a run in the name of the party whose wallet this is; gives the operation.
 
         Args:
             agreement_id: under which.
-            name: of the run.
-            generation: 1, or one more than the finished run of this name that it resets.
+            name: of the run; that of a finished one begins it anew.
             continues: id of a finished run, to start from its model; empty: from the terms'.
+
+        Raises:
+            NotFound, Conflict, WrongSignature: see `prepare_run`.
         """
-        shown = self.agreement(agreement_id)
-        request = RunRequest(
-            agreement=from_hex(agreement_id),
-            party=self._party(shown)["party"],
-            name=name,
-            salt=secrets.token_bytes(32),
-            generation=generation,
-            continues=from_hex(continues) if continues else bytes(32),
-            deadline=int(time.time()) + _REQUEST_LIFETIME_S,
-        )
-        signature = sign(self.domain("training"), request, self.wallet)
+        return self.begin_run(self.prepare_run(agreement_id, name, continues))
+
+    def begin_run(self, prepared: Fields) -> Fields:
+        """Signs and hands in a prepared request; gives the operation."""
+        request = from_json(RunRequest, prepared["request"])
         body = {
-            "request": to_json(request),
-            "terms": shown["agreement"]["terms"],
-            "signature": to_hex(signature),
+            "request": prepared["request"],
+            "terms": prepared["terms"],
+            "signature": to_hex(sign(self.domain("training"), request, self.wallet)),
         }
         operation: Fields = self.request("POST", "/api/runs", body)["operation"]
         return operation

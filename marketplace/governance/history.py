@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from contracts.consortium import State
 from marketplace.access import Caller, agreement_seen
+from marketplace.agreements.document import token_amount
 from marketplace.clock import iso
 from marketplace.nodes.registry import registrations
 from marketplace.storage.models import Agreement, Event
@@ -26,6 +27,7 @@ _STATES: Final = {
         "Cannot be undone. Sign a new agreement.",
     ),
 }
+_OF_RUNS: Final = ("Funded", "Quarantined", "Pardoned")
 _FOR_GOOD: Final = "Cannot be undone. An amendment may add the organization under another name."
 
 
@@ -48,11 +50,12 @@ def history(
     query = sa.select(Event).where(
         sa.or_(
             sa.and_(Event.agreement_id == agreement_id, Event.kind.in_(_WORDS)),
-            sa.and_(Event.run_id.in_(runs), Event.kind.in_(("Quarantined", "Pardoned"))),
+            sa.and_(Event.run_id.in_(runs), Event.kind.in_(_OF_RUNS)),
         )
     )
     order = By(Event.block, falling=True), By(Event.log_index, falling=True)
-    events = session.scalars(cut(query, piece, *order))
+    events = session.scalars(cut(query, piece, *order)).all()
+    names = _names(session, {each.run_id for each in events if each.run_id})
     nodes = {each.registration: each.spiffe_id for each in registrations(session, agreement_id)}
     told = _Teller(agreement, nodes, now_s)
     return [
@@ -65,8 +68,17 @@ def history(
             "log_index": event.log_index,
         }
         for event in events
-        for what, undo in [_WORDS[event.kind](told, event.data)]
+        for what, undo in [
+            _WORDS[event.kind](told, {**event.data, "run": names.get(event.run_id or "")})
+        ]
     ]
+
+
+def _names(session: Session, runs: Collection[str]) -> dict[str | None, str]:
+    created = sa.select(Event.run_id, Event.data).where(
+        Event.kind == "RunCreated", Event.run_id.in_(runs)
+    )
+    return {run: str(data["name"]) for run, data in session.execute(created)} if runs else {}
 
 
 class _Teller:
@@ -139,6 +151,21 @@ class _Teller:
     def pardoned(self, data: dict[str, Any]) -> tuple[str, str]:
         return f"{self._name(data)} was let back into the run by vote", "It may be struck again."
 
+    def run_created(self, data: dict[str, Any]) -> tuple[str, str]:
+        anew = f" anew, as generation {data['generation']}" if data["generation"] > 1 else ""
+        return (
+            f"Run {data['name']} begun{anew}",
+            "Cannot be undone. A run that nobody funds pays nobody, and ends with the agreement.",
+        )
+
+    def funded(self, data: dict[str, Any]) -> tuple[str, str]:
+        sender, tokens = data["sender"], token_amount(int(data["amount"]))
+        known = {each.wallet: each.organization for each in self._agreement.parties}
+        return (
+            f"{known.get(sender, sender)} paid {tokens} tokens into the pool of {data['run']}",
+            "What has not vested when the run ends returns to its sponsor.",
+        )
+
     def _name(self, data: dict[str, Any]) -> str:
         number = data["party"]
         parties = self._agreement.parties
@@ -154,6 +181,8 @@ _WORDS: Final[dict[str, Callable[[_Teller, dict[str, Any]], tuple[str, str]]]] =
     "Vetoed": _Teller.vetoed,
     "NodeEnrolled": _Teller.enrolled,
     "NodeRetired": _Teller.retired,
+    "RunCreated": _Teller.run_created,
+    "Funded": _Teller.funded,
     "Quarantined": _Teller.quarantined,
     "Pardoned": _Teller.pardoned,
 }

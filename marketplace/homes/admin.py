@@ -36,6 +36,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
             *_of_agreements(agreements),
             *(_item(*each) for each in decisions.pending(session, caller, agreements, now_s)),
             *_without_nodes(agreements, nodes),
+            *_without_runs(agreements, nodes, runs),
             *_of_enrollments(session, caller),
             *_of_operations(session, caller, now_s),
             *_of_nodes(nodes, now_s),
@@ -92,6 +93,25 @@ def _without_nodes(
                 if not party.get("out") and (each["id"], party["party"]) not in present
             ]
         )
+    ]
+
+
+def _without_runs(
+    agreements: list[dict[str, Any]], nodes: list[dict[str, Any]], runs: list[dict[str, Any]]
+) -> list[dict[str, str]]:
+    """Agreements whose nodes are all there, and nobody has begun a run."""
+    present = {(node["agreement"], node["party"]) for node in nodes}
+    begun = {run["agreement"] for run in runs}
+    return [
+        _item(
+            f"{each['title']}: every party has a node, and no run has begun",
+            "one of its parties begins it, with its wallet",
+            f"/agreements/{each['id']}/runs/new",
+        )
+        for each in agreements
+        if each["state"] == "active"
+        and each["id"] not in begun
+        and all(p.get("out") or (each["id"], p["party"]) in present for p in each["parties"])
     ]
 
 
@@ -167,7 +187,7 @@ def _of_runs(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
     return [
         _item(
             f"{run['name']} has no budget",
-            "its sponsor funds it: swarm-market fund; rounds until then pay nobody",
+            "its sponsor funds it, on its page; rounds until then pay nobody",
             f"/runs/{run['id']}",
         )
         for run in runs

@@ -21,9 +21,9 @@ _HINTS: Final = {
     "withdrawal": "If the organization did not ask for this, its wallet is in other hands: move it "
     "at once, on the agreement's page, Decisions.",
     "refund": "Nothing to do: what never vested is the sponsor's.",
-    "budget-low": "Its sponsor adds to the pool with swarm-market fund; what the pool does not "
+    "budget-low": "Its sponsor adds to the pool on the run's page; what the pool does not "
     "hold is paid to nobody.",
-    "run-ended": "Claim what is left to claim; the next run begins with swarm-market run create.",
+    "run-ended": "Claim what is left to claim; the next run begins on the agreement's page.",
     "suspicion": "A node that is up answers by itself: look at My nodes.",
     "left-out": "It is back as soon as one of its nodes is up and says so.",
     "returned": "Nothing to do.",
@@ -31,7 +31,9 @@ _HINTS: Final = {
     "slashed": "Two agents run with the same key, or somebody has a copy: retire the node, and "
     "enroll it with a new one.",
 }
-_ROUNDS_END: Final = "What is credited stays claimable; the next run begins with run create."
+_ROUNDS_END: Final = (
+    "What is credited stays claimable; the next run begins on the agreement's page."
+)
 _TIME_ENDS: Final = "An amendment prolongs the agreement: its page, Decisions."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,17 +25,17 @@ from contracts.messages import (
     typed_data,
 )
 from marketplace.access import Caller, agreement_seen, must_speak_for, party_of
-from marketplace.agreements.standing import is_active
 from marketplace.chain import outbox
 from marketplace.chain.indexer import indexed_block
 from marketplace.chain.postings import Posting, RewardClaim, RunCreation, kind_of
 from marketplace.errors import ChainRefusal, Conflict, InvalidInput, WrongSignature
+from marketplace.runs import beginning
 from marketplace.runs.readmodel import run_seen
 from marketplace.storage.database import Database
 from marketplace.storage.models import Agreement
 
-_NAME = re.compile(r"[a-z0-9.-]{1,63}")
 CLAIM_LIFETIME_S = 3_600
+REQUEST_LIFETIME_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,61 @@ class RunRequests:
     database: Database
     contracts: Contracts
     clock: Callable[[], int]
+
+    async def prepare(
+        self, caller: Caller, agreement_id: str, organization: str, name: str, continues: str
+    ) -> dict[str, Any]:
+        """The request that a party has to sign to begin a run, or a finished one anew.
+
+        Args:
+            caller: the party, or an admin who prepares it for one.
+            agreement_id: whose terms in force the run will have.
+            organization: in whose name.
+            name: of the run; that of a finished one begins its next generation.
+            continues: id of a finished run of the agreement, to start from its model; empty: from
+                the terms'.
+
+        Returns:
+            `request`, `terms`, `typed_data`, `generation`, and `effect`: what it does, and how to
+            undo it.
+
+        Raises:
+            NotFound: no such agreement that the caller may see, or it has no such party.
+            NotAllowed: the caller speaks for another one.
+            Conflict: the agreement is not in force, or a run of this name is not over.
+            InvalidInput: no name for a run.
+        """
+        party, terms = await self.database.read(
+            self._place, caller, agreement_id, organization, name
+        )
+        key = bytes.fromhex(agreement_id[2:])
+        generation = await beginning.next_generation(self.contracts, key, name)
+        request = RunRequest(
+            agreement=key,
+            party=party,
+            name=name,
+            salt=secrets.token_bytes(32),
+            generation=generation,
+            continues=bytes.fromhex(continues[2:]) if continues else bytes(32),
+            deadline=self.clock() + REQUEST_LIFETIME_S,
+        )
+        return {
+            "request": to_json(request),
+            "terms": terms,
+            "typed_data": typed_data(self.contracts.domains.training, request),
+            "generation": generation,
+            "effect": beginning.effect_of(name, generation),
+        }
+
+    def _place(
+        self, session: Session, caller: Caller, agreement_id: str, organization: str, name: str
+    ) -> tuple[int, dict[str, Any]]:
+        """The number of the party, and the terms in force."""
+        agreement = agreement_seen(session, caller, agreement_id)
+        party = party_of(agreement, lambda each: each.organization == organization, organization)
+        must_speak_for(caller, party)
+        beginning.check(session, agreement.id, name)
+        return party.number, agreement.message["terms"]
 
     async def create(
         self, caller: Caller, request: RunRequest, terms: Terms, signature: bytes
@@ -71,13 +126,7 @@ class RunRequests:
         now_s: int,
     ) -> dict[str, Any]:
         agreement = agreement_seen(session, caller, "0x" + request.agreement.hex())
-        if not is_active(session, agreement.id):
-            raise Conflict("the agreement is not in force", hint="wait until all have signed")
-        if not _NAME.fullmatch(request.name):
-            raise InvalidInput(
-                f"{request.name!r} cannot be the name of a run",
-                hint="1 to 63 lower-case letters, digits, hyphens and dots",
-            )
+        beginning.check(session, agreement.id, request.name)
         if to_json(terms) != agreement.message["terms"]:
             raise InvalidInput(
                 "these are not the terms of the agreement",

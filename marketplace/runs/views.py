@@ -64,6 +64,7 @@ def summary(run: RunFigures) -> dict[str, Any]:
     return {
         "id": run.run_id,
         "name": run.name,
+        "generation": run.created.data["generation"],
         "agreement": run.agreement.id,
         "agreement_title": run.agreement.title,
         "state": "open" if run.ending is None else "finished",

@@ -33,6 +33,7 @@ from marketplace.storage.models import (
     Rejection,
     VersionSignature,
 )
+from marketplace.storage.models.announcements import Announcement
 from marketplace.web.callers import CallerOf, MarketOf
 
 router = APIRouter(include_in_schema=False)
@@ -159,6 +160,7 @@ def version(session: Session, now_s: int) -> str:
             sa.select(sa.func.count(Motion.withdrawn_s)).scalar_subquery(),
             sa.select(sa.func.count(Enrollment.key_signature)).scalar_subquery(),
             sa.select(sa.func.count(Rejection.enrollment_id)).scalar_subquery(),
+            sa.select(sa.func.max(Announcement.number)).scalar_subquery(),  # time brings some
         )
     ).one()
     return hashlib.sha256(repr((*parts, now_s // _TIME_EVERY_S)).encode()).hexdigest()[:16]

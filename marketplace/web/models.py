@@ -177,6 +177,7 @@ class Difference(Shown):
 class Run(Shown):
     id: str
     name: str
+    generation: int = Field(description="1, or more where a finished run was begun anew")
     agreement: str
     agreement_title: str
     state: str = Field(description="open or finished")
@@ -297,3 +298,33 @@ class PreparedClaim(Shown):
     claim: dict[str, Any]
     typed_data: dict[str, Any]
     amount_wei: str
+
+
+class PreparedRun(Shown):
+    """What a party has to sign to begin a run."""
+
+    request: dict[str, Any]
+    terms: dict[str, Any] = Field(description="those in force, which the run will have")
+    typed_data: dict[str, Any]
+    generation: int = Field(description="1, or one more than the finished run of this name")
+    effect: str
+
+
+class Transaction(Shown):
+    """One that the payer's own wallet sends."""
+
+    to: str
+    data: str
+    what: str
+
+
+class Funding(Shown):
+    """What it takes to add to the pool of a run."""
+
+    run: str
+    chain_id: int
+    payer: str
+    amount_wei: str
+    balance_wei: str = Field(description="what the payer has")
+    transactions: list[Transaction] = Field(description="in this order, one after the other")
+    effect: str

@@ -15,7 +15,7 @@ from marketplace.errors import MarketError, NotAllowed
 from marketplace.identity import sign_in
 from marketplace.nodes import status
 from marketplace.nodes.registry import registrations
-from marketplace.runs import earnings, rounds, usage, views
+from marketplace.runs import earnings, pools, rounds, usage, views
 from marketplace.runs.leaders import Leaders
 from marketplace.runs.readmodel import run_seen
 from marketplace.web import charts
@@ -60,6 +60,7 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
         "latest": views.shown_rounds(run, registered, leaders, latest, began)[::-1],
         "earnings": earnings.sums_of(session, run, run.agreement.parties, samples),
         "usage": usage.usage(session, run),
+        "pool": pools.show(session, run),
         "nodes": present,
         "chart": charts.loss_chart(rounds.losses(session, [run])[run_id], shown),
         "ring": charts.ring(present, shown["leader"]),

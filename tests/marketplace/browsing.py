@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from web3 import Web3
 
 from contracts.keys import Signer
 
@@ -42,17 +44,29 @@ PROVIDER = """
 
 
 class Wallet:
-    """A browser wallet whose owner agrees to everything, or refuses everything."""
+    """A browser wallet whose owner agrees to everything, or refuses everything, or a kind of thing.
 
-    def __init__(self, chain_id: int, *signers: Signer) -> None:
+    Args:
+        chain_id: of the chain that it is on.
+        signers: its accounts.
+        rpc_url: of that chain, for a wallet that sends transactions.
+        knows: another chain that it may be switched to.
+    """
+
+    def __init__(
+        self, chain_id: int, *signers: Signer, rpc_url: str = "", knows: int | None = None
+    ) -> None:
         self._chain_id = chain_id
         self._accounts = {each.address.lower(): Account.from_key(each.secret) for each in signers}
+        self._rpc_url = rpc_url
+        self._knows = knows
         self.refuses = False
+        self.refuses_to: set[str] = set()
         self.asked: list[str] = []
 
     def answer(self, method: str, parameters: list[Any]) -> dict[str, Any]:
         self.asked.append(method)
-        if self.refuses:
+        if self.refuses or method in self.refuses_to:
             return {"error": {"code": 4001, "message": "The user rejected the request."}}
         return {"result": self._result(method, parameters)}
 
@@ -71,9 +85,38 @@ class Wallet:
                 # As wallets do: never for a chain that they are not on.
                 assert int(data["domain"]["chainId"]) == self._chain_id
                 signed = account.sign_message(encode_typed_data(full_message=data))
+            case "wallet_switchEthereumChain":
+                assert int(parameters[0]["chainId"], 16) == self._knows
+                self._chain_id = self._knows
+                return None
+            case "eth_sendTransaction":
+                return self._send(parameters[0])
+            case "eth_getTransactionReceipt":
+                return self._ask(method, *parameters)
             case _:
                 raise AssertionError(method)
         return "0x" + signed.signature.hex()
+
+    def _send(self, wanted: dict[str, Any]) -> Any:
+        sender = wanted["from"]
+        transaction = {
+            "chainId": self._chain_id,
+            "to": Web3.to_checksum_address(wanted["to"]),
+            "data": wanted["data"],
+            "value": 0,
+            "nonce": int(self._ask("eth_getTransactionCount", sender, "pending"), 16),
+            "gas": int(self._ask("eth_estimateGas", wanted), 16),
+            "gasPrice": int(self._ask("eth_gasPrice"), 16),
+        }
+        signed = self._accounts[sender.lower()].sign_transaction(transaction)
+        return self._ask("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+
+    def _ask(self, method: str, *parameters: Any) -> Any:
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        with httpx.Client(trust_env=False) as http:
+            answer = http.post(self._rpc_url, json=question).json()
+        assert "error" not in answer, answer
+        return answer["result"]
 
 
 @contextmanager

@@ -108,12 +108,21 @@ MATRIX: Final[dict[str, Row]] = {
     "GET /api/seats": Row(SIGNED_IN, SIGNED_IN),
     "PUT /api/seats": Row("a", "a", {"organization": "{organization}", "seats": 64}),
     # runs and money
+    "POST /api/runs/prepare": Row(
+        "oa",
+        "a",
+        {"agreement": "{agreement_id}", "organization": "{organization}", "name": "fourth"},
+    ),
     "POST /api/runs": Row("", "", "{new_run}"),
     "GET /api/runs": Row(SIGNED_IN, SIGNED_IN),
     "GET /api/runs/comparison": Row("opuga", "ga", query="?run={run_id}&run={second_run_id}"),
     "PUT /api/runs/{run_id}/note": Row("opa", "a", {"project": "tumors"}),
     "GET /api/runs/{run_id}": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/rounds": Row("opuga", "ga"),
+    # Who has the tokens may pay; here nobody has.
+    "GET /api/runs/{run_id}/funding": Row(
+        "opuga", "ga", query="?tokens=1&payer=0x1111111111111111111111111111111111111111"
+    ),
     "GET /api/runs/{run_id}/earnings": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/credits": Row("opuga", "ga"),
     "GET /api/runs/{run_id}/usage": Row("opuga", "ga"),
@@ -149,6 +158,7 @@ MATRIX: Final[dict[str, Row]] = {
     "GET /agreements/{agreement_id}": Row("opuga", "ga"),
     "GET /agreements/{agreement_id}/nodes": Row("opuga", "ga"),
     "GET /agreements/{agreement_id}/decisions": Row("opuga", "ga"),
+    "GET /agreements/{agreement_id}/runs/new": Row("opuga", "ga"),
     "GET /agreements/{agreement_id}/history": Row("opuga", "ga"),
     "POST /agreements/{agreement_id}/tokens": Row(
         "opa", "a", {"organization": "{organization}", "node": "site-8"}

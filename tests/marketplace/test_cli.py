@@ -173,7 +173,7 @@ def test_a_sponsor_funds_a_run_on_chain(
         password=PASSWORD,
         expected=10,
     )
-    assert "are needed" in again.stderr
+    assert "are missing of 900000" in again.stderr
 
 
 def test_errors_have_codes_and_hints(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ BUTTONS: Final = {
     "move-wallet": "agreement move-wallet",
     "approve": "node approve",
     "claim": "rewards claim",
+    "begin": "run create",
+    "fund": "fund",
 }
 # One button for three things that a party does alone.
 ACTS: Final = {"leave": "agreement leave", "veto": "agreement veto", "retire": "node retire"}
@@ -88,6 +90,7 @@ REQUESTS: Final = {
     "POST /api/leases": "lease export",
     "POST /api/leases/{lease_id}/end": "lease end",
     "PUT /api/seats": "lease seats",
+    "POST /api/runs/prepare": "run create",
     "POST /api/runs": "run create",
     "PUT /api/runs/{run_id}/note": "run note",
     "POST /api/claims/prepare": "rewards claim",
@@ -104,9 +107,11 @@ def test_every_form_of_a_page_has_a_command() -> None:
 
 
 def test_every_button_that_asks_the_wallet_has_a_command() -> None:
-    script = (WEB / "static" / "wallet.js").read_text("utf-8")
-    actions = script.partition("const actions = {")[2].partition("\n};")[0]
-    buttons = set(re.findall(r'^  async "?([a-z-]+)"?\(', actions, re.MULTILINE))
+    buttons = set()
+    for name, opening in (("wallet", "const actions = {"), ("runs", "Object.assign(actions, {")):
+        script = (WEB / "static" / f"{name}.js").read_text("utf-8")
+        actions = script.partition(opening)[2].partition("\n}")[0]
+        buttons |= set(re.findall(r'^  async "?([a-z-]+)"?\(', actions, re.MULTILINE))
     assert buttons | {"sign-out"} == set(BUTTONS) | {"act"}, "name the command for it in BUTTONS"
     templates = "".join(each.read_text("utf-8") for each in WEB.glob("templates/*.html"))
     acts = set(re.findall(r'do="act", kind="([a-z-]+)"', templates))

@@ -32,6 +32,7 @@ from marketplace.money.addresses import resolve
 from marketplace.money.announcements import list_announcements
 from marketplace.money.webhooks import PAUSES_S, Webhooks
 from marketplace.storage.models.announcements import Announcement, Delivery
+from marketplace.web import live
 from tests.marketplace.economy import Economy, founded, opened
 from tests.marketplace.nodes import private_pem
 from tests.marketplace.receiver import Received, Receiver
@@ -162,8 +163,11 @@ async def test_the_end_of_an_agreement_is_announced_when_its_time_has_come(
     chain_id = market.contracts.deployment.chain_id
     ends_s = economy.alliance.agreement.not_after
     early, late = ends_s - 73 * 3600, ends_s - 71 * 3600
+    words = []
     for now_s in (early, late, late + 60):
         await market.database.write(announcements.sweep, chain_id, now_s, market.notices)
+        words.append(await market.database.read(live.version))
+    assert words[0] != words[1] == words[2], "open pages learn of it by themselves"
     (found,) = await told(market, economy.alliance.wallets[0])
     assert (found["kind"], found["data"]["ends_s"], found["time_s"]) == ("run-ending", ends_s, late)
 

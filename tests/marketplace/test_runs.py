@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from contracts import Contracts
 from contracts.keys import new_key
 from marketplace import errors
 from node_agent.engine.leader import ranking
@@ -41,20 +42,86 @@ def test_only_a_party_creates_a_run(enrolled: Federation) -> None:
         stranger.create_run(enrolled.agreement_id, "of-a-stranger")
 
 
-def test_a_name_is_used_once(running: Federation) -> None:
+def test_a_name_is_taken_while_its_run_is_under_way(running: Federation) -> None:
     with running.owner("clinic-b") as owner:
         name = owner.run(running.run_id)["name"]
-        with pytest.raises(errors.Conflict, match="posted before"):
+        with pytest.raises(errors.Conflict, match="is under way already"):
             owner.create_run(running.agreement_id, name)
 
 
-def test_changed_terms_are_refused(enrolled: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_is_posted_once(enrolled: Federation) -> None:
     with enrolled.owner("clinic-a") as owner:
-        shown = owner.agreement(enrolled.agreement_id)
-        shown["agreement"]["terms"]["max_rounds"] = 1
-        monkeypatch.setattr(owner, "agreement", lambda _: shown)
+        prepared = owner.prepare_run(enrolled.agreement_id, next(_names))
+        owner.begin_run(prepared)
+        with pytest.raises(errors.Conflict, match="posted before"):
+            owner.begin_run(prepared)
+
+
+def test_a_finished_run_is_begun_anew_under_its_name(running: Federation) -> None:
+    running.seal(0.05, {0: 5000, 1: 5000})  # below the target
+    with running.owner("clinic-a") as owner:
+        over = eventually(lambda: owner.run(running.run_id), lambda run: run["state"] == "finished")
+        prepared = owner.prepare_run(running.agreement_id, over["name"], running.run_id)
+        assert prepared["generation"] == 2
+        assert "generation 2; what was trained and earned before stays" in prepared["effect"]
+        operation = owner.wait(owner.begin_run(prepared)["id"])
+        anew = owner.run(operation["result"]["run"])
+        told = owner.governance.history(running.agreement_id)[0]
+    assert (anew["name"], anew["generation"], anew["state"]) == (over["name"], 2, "open")
+    assert told["what"] == f"Run {over['name']} begun anew, as generation 2"
+    assert (over["generation"], over["ending"]) == (1, "target reached")
+
+
+def test_a_request_that_was_not_asked_for_is_not_signed(
+    enrolled: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with enrolled.owner("clinic-a") as owner:
+        other = owner.prepare_run(enrolled.agreement_id, next(_names))
+        ask = owner.one
+        monkeypatch.setattr(
+            owner, "one", lambda how, path, *body: other if body else ask(how, path)
+        )
+        with pytest.raises(errors.WrongSignature, match="not the one that was asked for"):
+            owner.prepare_run(enrolled.agreement_id, next(_names))
+
+
+def test_changed_terms_are_refused(enrolled: Federation) -> None:
+    with enrolled.owner("clinic-a") as owner:
+        prepared = owner.prepare_run(enrolled.agreement_id, "changed-terms")
+        prepared["terms"]["max_rounds"] = 1
         with pytest.raises(errors.InvalidInput, match="not the terms of the agreement"):
-            owner.create_run(enrolled.agreement_id, "changed-terms")
+            owner.begin_run(prepared)
+
+
+def test_what_a_sponsor_lacks_is_said_in_tokens(running: Federation) -> None:
+    poor = new_key().address
+    place = f"/api/runs/{running.run_id}/funding?payer={poor}&tokens="
+    with running.owner("clinic-a") as owner:
+        with pytest.raises(errors.ChainRefusal, match=r"has 0 tokens: 2\.5 are missing of 2\.5"):
+            owner.one("GET", place + "2.5")
+        for wrong in ("0", "-1", "1,5", "1e3", "0.0000000000000000001", ".5"):
+            with pytest.raises(errors.InvalidInput, match="not an amount of tokens"):
+                owner.one("GET", place + wrong)
+
+
+def test_whoever_allowed_enough_before_is_asked_for_one_transaction(running: Federation) -> None:
+    treasury = running.world.treasury
+
+    async def allow(contracts: Contracts) -> None:
+        await contracts.token.mint(treasury.address, 5 * TOKEN_WEI, signer=treasury)
+        await contracts.token.approve(contracts.rewards.address, 3 * TOKEN_WEI, signer=treasury)
+
+    running.world.on_chain(allow)
+    with running.owner("clinic-a") as owner:
+        asked = [
+            owner.one(
+                "GET",
+                f"/api/runs/{running.run_id}/funding?payer={treasury.address}&tokens={tokens}",
+            )["transactions"]
+            for tokens in ("3", "3.5")
+        ]
+    whats = [[each["what"].split()[0] for each in transactions] for transactions in asked]
+    assert whats == [["pay"], ["let", "pay"]]
 
 
 def test_what_organizations_earned_is_what_the_chain_says(running: Federation) -> None:

@@ -100,7 +100,8 @@ class Federation:
 
     def draft(self, **terms: Any) -> dict[str, Any]:
         with self.world.client(self.world.admin) as admin:
-            fields = draft(self.wallets, self.world.treasury.address, **terms)
+            sponsor = terms.pop("sponsor", self.world.treasury.address)
+            fields = draft(self.wallets, sponsor, **terms)
             made = admin.draft(fields | {"title": f"Tumor model {self.number}"})
         self.agreement_id = made["id"]
         return made

@@ -1,11 +1,11 @@
-"""/api/runs, /api/claims: create runs, watch them, be paid."""
+"""/api/runs, /api/claims: begin runs, fund them, watch them, be paid."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from contracts.messages import Claim, from_json
 from marketplace.runs import earnings, notes, usage, views
@@ -13,10 +13,19 @@ from marketplace.runs.compare import compare
 from marketplace.runs.requests import read_request
 from marketplace.web import models
 from marketplace.web.callers import CallerOf, MarketOf
-from marketplace.web.fields import Hash, Label, Signature
+from marketplace.web.fields import Address, Hash, Label, Signature
 from marketplace.web.paging import PagingOf, PagingOfLarge
 
 router = APIRouter(prefix="/api", tags=["runs"])
+
+
+class RunQuestion(BaseModel):
+    """A run that is to begin, and in whose name."""
+
+    agreement: Hash
+    organization: Label
+    name: str = Field(max_length=63)
+    continues: Hash | None = None
 
 
 class NewRun(BaseModel):
@@ -34,6 +43,14 @@ class ClaimQuestion(BaseModel):
 class NewClaim(BaseModel):
     claim: dict[str, Any]
     signature: Signature
+
+
+@router.post("/runs/prepare", response_model=models.PreparedRun)
+async def prepare_run(body: RunQuestion, caller: CallerOf, market: MarketOf) -> dict[str, Any]:
+    """The request that a party has to sign to begin a run, or a finished one anew."""
+    return await market.runs.prepare(
+        caller, body.agreement, body.organization, body.name, body.continues or ""
+    )
 
 
 @router.post("/runs", status_code=202, response_model=models.Queued)
@@ -79,6 +96,18 @@ async def list_rounds(
     """The sealed rounds of a run, in order."""
     found = await market.database.read(views.list_rounds, caller, run_id, paging.piece)
     return paging.give(found, lambda each: (each["round"],))
+
+
+@router.get("/runs/{run_id}/funding", response_model=models.Funding)
+async def show_funding(
+    run_id: Hash,
+    caller: CallerOf,
+    market: MarketOf,
+    payer: Address,
+    tokens: Annotated[str, Query(max_length=80, description="12.5: decimals, no exponent")],
+) -> dict[str, Any]:
+    """The transactions by which a wallet adds to the pool of a run, once it has the tokens."""
+    return await market.pools.funding(caller, run_id, payer, tokens)
 
 
 @router.get("/runs/{run_id}/earnings", response_model=models.Earnings)

@@ -69,6 +69,7 @@ function listen() {
   source.addEventListener("changed", (event) => {
     due ||= known !== null && known !== event.data;
     known = event.data;
+    document.dispatchEvent(new Event("changed"));
   });
   source.addEventListener("open", () => {
     clearTimeout(lost);
@@ -102,6 +103,7 @@ if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
   document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
 }
 
+document.addEventListener("outdated", () => (due = true));
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form");
   if (form) form.dataset.touched = "";

@@ -6,12 +6,14 @@
 const wallets = new Map();
 let chosen = null;
 
+// A change whose answer got lost is sent once more under the same key: it has one effect.
 async function call(method, url, body) {
-  const answer = await fetch(url, {
-    method,
-    headers: { "Content-Type": "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16)).join("-");
+  const headers = { "Content-Type": "application/json", ...(method === "GET" ? {} : { "Idempotency-Key": key }) };
+  const send = () => fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const answer = await send()
+    .catch(send)
+    .catch(() => Promise.reject(new Error("The marketplace does not answer. Try again in a moment")));
   const result = answer.status === 204 ? {} : await answer.json();
   if (!answer.ok) throw new Error([result.detail, result.hint].filter(Boolean).join(". "));
   return result;
@@ -78,6 +80,13 @@ async function onChain(chainId) {
     };
     await wallet.request({ method: "wallet_addEthereumChain", params: [chain] });
   }
+  const found = Number(await wallet.request({ method: "eth_chainId" }));
+  if (found !== Number(chainId)) throw new Error(`The wallet is on chain ${found}: switch it to chain ${chainId}`);
+}
+
+// What a wallet's error says, in a sentence. EIP-1193 has a number for the person's own no.
+function refusal(error) {
+  return error.code === 4001 ? "You rejected the request in the wallet" : (error.message ?? String(error));
 }
 
 async function signTyped(data, address) {
@@ -192,10 +201,11 @@ document.addEventListener("click", async (event) => {
   button.setAttribute("aria-busy", "true");
   button.disabled = true;
   try {
-    await action(button.dataset);
+    await action(button.dataset, button);
     document.getElementById("toast")?.remove();
   } catch (error) {
-    complain(error.message ?? String(error));
+    if (error) complain(refusal(error));
+    button.closest("form")?.querySelector("[data-said]")?.replaceChildren();
   } finally {
     button.removeAttribute("aria-busy");
     button.disabled = false;
