@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,15 +12,19 @@ from contracts.messages import Terms, from_json
 from contracts.parties import parties_in
 from marketplace.access import Caller
 from marketplace.agreements.service import WITHOUT_TEXT
-from marketplace.agreements.standing import standings
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
-from marketplace.homes.news import latest
+from marketplace.homes import news
 from marketplace.money.choices import periods
 from marketplace.nodes.status import nodes_of
 from marketplace.runs import views
-from marketplace.runs.earnings import LATEST, in_round, samples_of, sums_of
+from marketplace.runs.earnings import IN_ROUND, LATEST, earned, in_round, samples_of
 from marketplace.runs.readmodel import RunFigures, runs_seen
 from marketplace.storage.models import Agreement, Credit, Event, Party, Round
+
+_FOUNDED: Final = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
+
+Seats = Sequence[tuple[RunFigures, Party]]
+"""Runs, each with the party that the caller is in it."""
 
 
 def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
@@ -32,19 +36,29 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
         SignInRequired: a visitor, who owns nothing.
     """
     me = Caller(caller.signed_in)
-    seen = runs_seen(session, me)
-    samples = _samples(session, seen, now_s)
-    runs = [
-        _of_run(session, run, party, samples[run.agreement.id])
-        for run in seen
+    seats = [
+        (run, party)
+        for run in runs_seen(session, me)
         for party in run.agreement.parties
-        if party.wallet == caller.wallet
+        if party.wallet == me.wallet
+    ]
+    samples = _samples(session, seats, now_s)
+    claims, latest = _claims(session, me), _latest(session, me, seats, samples)
+    runs = [
+        {
+            **views.summary(run),
+            "run_credited_wei": str(run.credited_wei),
+            **told,
+            "claims": claims.get(run.run_id, []),
+            "latest": latest.get(run.run_id, []),
+        }
+        for (run, _), told in zip(seats, earned(session, seats, samples), strict=True)
     ]
     return {
         "runs": runs,
-        "to_come": _to_come(session, caller, {run["agreement"] for run in runs}),
-        "news": latest(session, me),
-        "organizations": _organizations(session, caller),
+        "to_come": _to_come(session, me, {run["agreement"] for run in runs}),
+        "news": news.latest(session, me),
+        "organizations": _organizations(session, me),
         "periods": periods(now_s),
         **{
             name: str(sum(int(run[name]) for run in runs))
@@ -53,71 +67,91 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
     }
 
 
-def _samples(session: Session, runs: Sequence[RunFigures], now_s: int) -> dict[str, dict[int, int]]:
+def _samples(session: Session, seats: Seats, now_s: int) -> dict[str, dict[int, int]]:
     """What nodes say they have, by agreement and party."""
-    agreements = {run.agreement.id: run.agreement for run in runs}
-    return {each.id: samples_of(nodes_of(session, each, now_s)) for each in agreements.values()}
-
-
-def _of_run(
-    session: Session, run: RunFigures, party: Party, samples: dict[int, int]
-) -> dict[str, Any]:
-    [told] = sums_of(session, run, [party], samples)
+    agreements = {run.agreement.id: run.agreement for run, _ in seats}
+    nodes = nodes_of(session, list(agreements.values()), now_s)
     return {
-        **views.summary(run),
-        "run_credited_wei": str(run.credited_wei),
-        **told,
-        "claims": _claims(session, run.run_id, party.number),
-        "latest": _latest(session, run.run_id, party.number, samples),
+        agreement_id: samples_of([node for node in nodes if node["agreement"] == agreement_id])
+        for agreement_id in agreements
     }
 
 
-def _claims(session: Session, run_id: str, party: int) -> list[dict[str, Any]]:
-    query = sa.select(Event).where(
-        Event.kind == "Claimed",
-        Event.run_id == run_id,
-        Event.data["party"].as_integer() == party,
+def _claims(session: Session, me: Caller) -> dict[str, list[dict[str, Any]]]:
+    """What was paid out, by run, in the order of the chain."""
+    mine = _places(me)
+    seat = mine.c.run_id == Event.run_id, mine.c.party == Event.data["party"].as_integer()
+    query = (
+        sa.select(Event.run_id, Event.data, Event.transaction, Event.block)
+        .join(mine, sa.and_(*seat))
+        .where(Event.kind == "Claimed")
     )
-    return [
-        {"amount_wei": str(e.data["amount"]), "transaction": e.transaction, "block": e.block}
-        for e in session.scalars(query.order_by(Event.block, Event.log_index))
-    ]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in session.execute(query.order_by(Event.block, Event.log_index)):
+        paid = {"amount_wei": str(row.data["amount"])}
+        paid |= {"transaction": row.transaction, "block": row.block}
+        found.setdefault(row.run_id, []).append(paid)
+    return found
 
 
 def _latest(
-    session: Session, run_id: str, party: int, samples: dict[int, int]
-) -> list[dict[str, Any]]:
-    """The last rounds that paid the party, newest first, with what other splits would have paid."""
+    session: Session, me: Caller, seats: Seats, samples: Mapping[str, Mapping[int, int]]
+) -> dict[str, list[dict[str, Any]]]:
+    """The last rounds that paid, by run, newest first, with what other splits would have paid."""
+    mine = _places(me)
+    seat = mine.c.run_id == Credit.run_id, mine.c.party == Credit.party
     query = (
-        sa.select(Credit, Round, Event.transaction, Event.block)
+        sa.select(Credit.run_id, Credit.party, *IN_ROUND)
+        .add_columns(Round.paid, Round.credited_wei, Event.transaction, Event.block)
+        .join(mine, sa.and_(*seat, mine.c.since <= Credit.round))
         .join(Round, sa.and_(Round.run_id == Credit.run_id, Round.number == Credit.round))
         .join(Event, Event.id == Credit.event_id)
-        .where(Credit.run_id == run_id, Credit.party == party)
         .order_by(Credit.round.desc())
-        .limit(LATEST)
     )
-    found = []
-    for row, sealed, transaction, block in session.execute(query):
-        among = parties_in(sealed.paid) or (party,)
-        told = [samples.get(each, 0) for each in among]
-        found.append(
-            in_round(row)
+    declared = {run.run_id: samples[run.agreement.id] for run, _ in seats}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in session.execute(query):
+        among = parties_in(row.paid) or (row.party,)
+        own = declared[row.run_id].get(row.party, 0)
+        told = [declared[row.run_id].get(each, 0) for each in among]
+        found.setdefault(row.run_id, []).append(
+            in_round(row.round, row.share_bips, row.amount_wei)
             | {
                 "organizations": len(among),
-                "equal_wei": str(sealed.credited_wei // len(among)),
-                "size_bips": 10_000 * samples.get(party, 0) / sum(told) if all(told) else None,
-                "transaction": transaction,
-                "block": block,
+                "equal_wei": str(row.credited_wei // len(among)),
+                "size_bips": 10_000 * own / sum(told) if all(told) else None,
+                "transaction": row.transaction,
+                "block": row.block,
             }
         )
     return found
 
 
+def _places(me: Caller) -> sa.Subquery:
+    """The caller's runs, his number in each, and the round that the latest there begin with."""
+    paid = sa.orm.aliased(Credit)
+    since = (
+        sa.select(paid.round)
+        .where(paid.run_id == Event.run_id, paid.party == Party.number)
+        .order_by(paid.round.desc())
+        .offset(LATEST - 1)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(
+            Event.run_id, Party.number.label("party"), sa.func.coalesce(since, 0).label("since")
+        )
+        .join(Party, Party.agreement_id == Event.agreement_id)
+        .where(Event.kind == "RunCreated", Party.wallet == me.wallet)
+        .subquery()
+    )
+
+
 def _organizations(session: Session, caller: Caller) -> list[str]:
     """Those that have had an agreement in force, so that there are statements of them."""
-    founded = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
     query = sa.select(Party.organization).where(
-        Party.wallet == caller.wallet, Party.agreement_id.in_(founded)
+        Party.wallet == caller.wallet, Party.agreement_id.in_(_FOUNDED)
     )
     return sorted(set(session.scalars(query)))
 
@@ -127,15 +161,11 @@ def _to_come(session: Session, caller: Caller, with_runs: set[str]) -> list[dict
     query = (
         sa.select(Agreement, Party)
         .join(Party, Party.agreement_id == Agreement.id)
-        .where(Party.wallet == caller.wallet)
+        .where(Party.wallet == caller.wallet, Agreement.id.in_(_FOUNDED))
     )
     query = query.options(*WITHOUT_TEXT).where(Agreement.id.not_in(with_runs))
-    rows = session.execute(query.order_by(Agreement.created_s.desc())).all()
-    stand = standings(session, [agreement.id for agreement, _ in rows])
     found = []
-    for agreement, party in rows:
-        if not stand[agreement.id].active:
-            continue
+    for agreement, party in session.execute(query.order_by(Agreement.created_s.desc())):
         terms = from_json(Terms, agreement.message["terms"])
         found.append(
             {

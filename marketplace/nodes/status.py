@@ -73,8 +73,7 @@ def list_nodes(
         query = query.where(Agreement.id == agreement_id)
     query = query.options(sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
     agreements = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
-    registered = registrations_of(session, [each.id for each in agreements])
-    return _listed(caller, _nodes_of(session, agreements, registered, now_s))
+    return _listed(caller, nodes_of(session, agreements, now_s))
 
 
 def list_registered(
@@ -102,10 +101,10 @@ def _for_others(node: dict[str, Any]) -> dict[str, Any]:
     return node | {"status": said}
 
 
-def nodes_of(session: Session, agreement: Agreement, now_s: int) -> list[dict[str, Any]]:
-    """Every registration under an agreement, with what the node said last."""
-    registered = registrations_of(session, [agreement.id])
-    return _nodes_of(session, [agreement], registered, now_s)
+def nodes_of(session: Session, agreements: Sequence[Agreement], now_s: int) -> list[dict[str, Any]]:
+    """Every registration under these agreements, with what the node said last."""
+    registered = registrations_of(session, [each.id for each in agreements])
+    return _nodes_of(session, agreements, registered, now_s)
 
 
 def _nodes_of(

@@ -7,6 +7,7 @@ another split follows from the rounds. Nothing of it is kept from one look to th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ from metering.ledger import Account, Kind
 
 LATEST = 8
 """Rounds that are told beside the sums."""
+IN_ROUND = (Credit.round, Credit.share_bips, Credit.amount_wei)
+"""Columns that say what one round credited."""
 
 
 def show_earnings(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def show_earnings(session: Session, caller: Caller, run_id: str, now_s: int) -> 
     word: without it for every organization there is no `size_wei`. `rounds` are the latest.
     """
     run = run_seen(session, caller, run_id)
-    return earnings(session, run, nodes_of(session, run.agreement, now_s))
+    return earnings(session, run, nodes_of(session, [run.agreement], now_s))
 
 
 def earnings(
@@ -49,7 +52,7 @@ def earnings(
     """
     latest = _latest(session, run)
     shown = [
-        told | {"rounds": [in_round(each) for each in latest if each.party == told["party"]]}
+        told | {"rounds": latest.get(told["party"], [])}
         for told in sums_of(session, run, run.agreement.parties, samples_of(nodes))
     ]
     return {
@@ -73,19 +76,35 @@ def sums_of(
         parties: of its agreement.
         samples: of all its parties, as `samples_of` has them.
     """
-    equal, size = split_otherwise(session, run, samples)
-    held = balances_of(
-        session,
-        [
-            Account(kind, run.run_id, party.number)
-            for kind in (Kind.CLAIMABLE, Kind.PAID)
-            for party in parties
-        ],
-    )
+    return earned(session, [(run, party) for party in parties], {run.agreement.id: samples})
+
+
+def earned(
+    session: Session,
+    seats: Sequence[tuple[RunFigures, Party]],
+    samples: Mapping[str, Mapping[int, int]],
+) -> list[dict[str, Any]]:
+    """`sums_of`, of parties in several runs, in this order.
+
+    Args:
+        session: reads.
+        seats: runs, each with a party of its agreement.
+        samples: by agreement and party.
+    """
+    runs = {run.run_id: run for run, _ in seats}
+    splits = split_otherwise(session, list(runs.values()), samples)
+    accounts = [
+        (
+            Account(Kind.CLAIMABLE, run.run_id, party.number),
+            Account(Kind.PAID, run.run_id, party.number),
+        )
+        for run, party in seats
+    ]
+    held = balances_of(session, chain.from_iterable(accounts))
     shown = []
-    for party in parties:
-        claimable = held.get(Account(Kind.CLAIMABLE, run.run_id, party.number), 0)
-        claimed = held.get(Account(Kind.PAID, run.run_id, party.number), 0)
+    for (run, party), own in zip(seats, accounts, strict=True):
+        claimable, claimed = (held.get(each, 0) for each in own)
+        split = splits[run.run_id]
         shown.append(
             {
                 "party": party.number,
@@ -94,9 +113,9 @@ def sums_of(
                 "credited_wei": str(claimable + claimed),
                 "claimed_wei": str(claimed),
                 "claimable_wei": str(claimable),
-                "equal_wei": str(equal.get(party.number, 0)),
-                "size_wei": None if size is None else str(size.get(party.number, 0)),
-                "samples": samples.get(party.number),
+                "equal_wei": str(split.equal_wei[party.number]),
+                "size_wei": None if split.size_wei is None else str(split.size_wei[party.number]),
+                "samples": samples.get(run.agreement.id, {}).get(party.number),
             }
         )
     return shown
@@ -113,7 +132,7 @@ def list_credits(
     """
     run = run_seen(session, caller, run_id)
     query = (
-        sa.select(Credit, Event.transaction, Event.block)
+        sa.select(*IN_ROUND, Credit.party, Event.transaction, Event.block)
         .join(Event, Event.id == Credit.event_id)
         .where(Credit.run_id == run.run_id)
     )
@@ -124,26 +143,20 @@ def list_credits(
         query = query.where(Credit.party == party.number)
     names = {party.number: party.organization for party in run.agreement.parties}
     return [
-        in_round(row)
+        in_round(row.round, row.share_bips, row.amount_wei)
         | {
             "party": row.party,
             "organization": names[row.party],
-            "transaction": transaction,
-            "block": block,
+            "transaction": row.transaction,
+            "block": row.block,
         }
-        for row, transaction, block in session.execute(
-            cut(query, piece, By(Credit.round), By(Credit.party))
-        )
+        for row in session.execute(cut(query, piece, By(Credit.round), By(Credit.party)))
     ]
 
 
-def in_round(row: Credit) -> dict[str, Any]:
-    """What one round credited."""
-    return {
-        "round": row.round,
-        "share_bips": row.share_bips,
-        "amount_wei": str(row.amount_wei),
-    }
+def in_round(number: int, share_bips: int, amount_wei: int) -> dict[str, Any]:
+    """What one round credited, by the columns `IN_ROUND`."""
+    return {"round": number, "share_bips": share_bips, "amount_wei": str(amount_wei)}
 
 
 def samples_of(nodes: Sequence[Mapping[str, Any]]) -> dict[int, int]:
@@ -157,8 +170,12 @@ def samples_of(nodes: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     return found
 
 
-def _latest(session: Session, run: RunFigures) -> Sequence[Credit]:
-    query = sa.select(Credit).where(
+def _latest(session: Session, run: RunFigures) -> Mapping[int, list[dict[str, Any]]]:
+    """What the latest rounds credited, in order, by party."""
+    query = sa.select(Credit.party, *IN_ROUND).where(
         Credit.run_id == run.run_id, Credit.round >= max(run.rounds - LATEST, 0)
     )
-    return session.scalars(query.order_by(Credit.round, Credit.party)).all()
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in session.execute(query.order_by(Credit.round)):
+        found.setdefault(row.party, []).append(in_round(row.round, row.share_bips, row.amount_wei))
+    return found

@@ -116,73 +116,85 @@ def losses(
     return found
 
 
-def split_otherwise(
-    session: Session, run: RunFigures, samples: Mapping[int, int]
-) -> tuple[dict[int, int], dict[int, int] | None]:
-    """What each party had been credited, had each round been split equally, or by samples.
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What the parties of a run had been credited, had its rounds been split otherwise.
 
-    Equal parts are rounded down round by round; parts by samples once, in the end.
+    Attributes:
+        equal_wei: by party, had each round been split equally; rounded down round by round.
+        size_wei: by party, had each been split by samples, rounded down once, in the end; None if a
+            party that was paid has not told its samples.
+    """
+
+    equal_wei: Mapping[int, int]
+    size_wei: Mapping[int, int] | None
+
+
+def split_otherwise(
+    session: Session, runs: Sequence[RunFigures], samples: Mapping[str, Mapping[int, int]]
+) -> Mapping[str, Split]:
+    """Other splits of what was credited, by run.
 
     Args:
         session: reads.
-        run: the run.
-        samples: party to samples.
-
-    Returns:
-        Wei by party; the second is None if a party that was paid has not told its samples.
+        runs: of which.
+        samples: by agreement and party, of those that told them.
     """
-    query = sa.select(Round.paid, Round.credited_wei).where(
-        Round.run_id == run.run_id, Round.paid != 0
-    )
-    everybody = party_set(party.number for party in run.agreement.parties)
-    equal, size = _Sums(everybody), _Sums(everybody)
-    known, members = party_set(samples), _Members(samples)
-    told = True
-    for signed, credited_wei in session.execute(query):
-        if not credited_wei:
-            continue
-        paid = signed & _ALL
-        equal.add(paid, credited_wei // paid.bit_count())
-        told = told and not paid & ~known
-        if told:
-            # Rounded up, by next to nothing: whole parts stay whole.
-            size.add(paid, -(-(credited_wei << _FRACTION_BITS) // members.total(paid)))
-    by_size = {
-        party: samples[party] * part >> _FRACTION_BITS for party, part in size.by_party().items()
+    sums = {
+        run.run_id: _Sums(
+            [party.number for party in run.agreement.parties], samples.get(run.agreement.id, {})
+        )
+        for run in runs
     }
-    return equal.by_party(), by_size if told else None
+    query = sa.select(Round.run_id, Round.paid, Round.credited_wei).where(
+        Round.run_id.in_(sums), Round.paid != 0, Round.credited_wei != 0
+    )
+    for run_id, paid, credited_wei in session.execute(query):
+        sums[run_id].add(paid & _ALL, credited_wei)
+    return {run_id: each.split() for run_id, each in sums.items()}
 
 
 class _Sums:
-    """Adds the same to all members of a set, many times: by what those who are missing miss."""
+    """Adds up the rounds of a run: what all members of a round get, less what others missed.
 
-    def __init__(self, everybody: int) -> None:
-        self._everybody = everybody
-        self._all = 0
-        self._missed: dict[int, int] = {}  # by party
+    Nearly everybody is in nearly every round: who is missing is told in few steps.
+    """
 
-    def add(self, members: int, amount: int) -> None:
-        self._all += amount
-        missing = self._everybody & ~members
-        while missing:
-            party = missing.bit_length() - 1
-            self._missed[party] = self._missed.get(party, 0) + amount
-            missing -= 1 << party
+    def __init__(self, parties: Sequence[int], samples: Mapping[int, int]) -> None:
+        self._parties = parties
+        self._everybody = party_set(parties)
+        self._samples = {party: samples.get(party, 0) for party in parties}
+        self._all_samples = sum(self._samples.values())
+        self._known = party_set(samples)
+        self._told = True
+        # Shares of one member, and of one sample in 2^-64 wei: of all rounds, and of those missed.
+        self._equal, self._size = 0, 0
+        self._equal_missed, self._size_missed = dict.fromkeys(parties, 0), dict.fromkeys(parties, 0)
 
-    def by_party(self) -> dict[int, int]:
-        """The sums that are not zero."""
-        sums = {each: self._all - self._missed.get(each, 0) for each in parties_in(self._everybody)}
-        return {party: amount for party, amount in sums.items() if amount}
+    def add(self, paid: int, credited_wei: int) -> None:
+        """Adds a round that paid these parties."""
+        missing, left = [], self._everybody & ~paid
+        while left:
+            missing.append(left.bit_length() - 1)
+            left -= 1 << missing[-1]
+        equal = credited_wei // paid.bit_count()
+        self._equal += equal
+        for party in missing:
+            self._equal_missed[party] += equal
+        self._told = self._told and not paid & ~self._known
+        if self._told:
+            members = self._all_samples - sum(self._samples[party] for party in missing)
+            # Rounded up, by next to nothing: whole parts stay whole.
+            size = -(-(credited_wei << _FRACTION_BITS) // members)
+            self._size += size
+            for party in missing:
+                self._size_missed[party] += size
 
-
-class _Members:
-    """How many samples a set of parties has in all; most rounds have the same sets."""
-
-    def __init__(self, samples: Mapping[int, int]) -> None:
-        self._samples = samples
-        self._known: dict[int, int] = {}
-
-    def total(self, members: int) -> int:
-        if members not in self._known:
-            self._known[members] = sum(self._samples[party] for party in parties_in(members))
-        return self._known[members]
+    def split(self) -> Split:
+        """What it all comes to."""
+        equal = {party: self._equal - self._equal_missed[party] for party in self._parties}
+        size = {
+            party: samples * (self._size - self._size_missed[party]) >> _FRACTION_BITS
+            for party, samples in self._samples.items()
+        }
+        return Split(equal, size if self._told else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +13,7 @@ from marketplace.money.choices import periods
 from marketplace.money.periods import parse_span
 from tests.marketplace.nodes import Node
 from tests.marketplace.test_pages import browser
-from tests.marketplace.world import Federation, World, eventually
+from tests.marketplace.world import CLINICS, TOKEN_WEI, Federation, World, eventually
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +143,55 @@ def test_who_runs_nodes_for_nobody_is_told_whom_to_ask(running: Federation) -> N
         page = stranger.get("/my-nodes").text
     assert "Ask the owner of yours to appoint you" in page
     assert "swarm-market org appoint 0x" in page
+
+
+def test_runs_of_several_agreements_are_told_each_by_the_seat_that_the_owner_has_there(
+    running: Federation,
+) -> None:
+    other = Federation(running.world, dict(reversed(CLINICS.items())))  # clinic-a is the last one
+    other.agree()
+    for name in other.wallets:
+        other.enroll(name)
+    other.start("longer")
+    other.fund(200)
+    other.seal(2.0)
+    for number in range(1, 11):
+        # Who is away in round 6 sits where clinic-a does under the other agreement.
+        shares = {1: 5000, 2: 5000} if number == 6 else {0: 5000, 1: 3000, 2: 2000}
+        other.seal(2 - number / 10, shares)
+    with other.owner("clinic-b") as neighbor:
+        rounds = eventually(lambda: neighbor.rounds(other.run_id), lambda seen: len(seen) == 11)
+        neighbor.wait(neighbor.claim(other.run_id, "clinic-b")["id"])
+    seats = {running.run_id: running.account(0), other.run_id: other.account(2)}
+    longer = other.run_id
+    other.start("not-begun")
+    with browser(running.world, running.wallets["clinic-a"]) as owner:
+        page = owner.get("/earnings").text
+    in_all, *sections = re.split(r'<section class="card" aria-labelledby="run-', page)
+    runs = {re.findall(r'href="/runs/(\w+)"', each)[0]: each for each in sections}
+    for run_id, account in seats.items():
+        assert _fact(runs[run_id], "Earned") == account.accrued > 0
+        assert _fact(runs[run_id], "Claimed") == account.claimed
+        assert _fact(runs[run_id], "To claim") == account.accrued - account.claimed > 0
+    equal_wei = sum(int(each["credited_wei"]) // len(each["shares"]) for each in rounds[1:])
+    assert _fact(runs[longer], "If split equally") == equal_wei
+    # What a neighbor claimed is not among it.
+    assert [runs[each].count("(block ") for each in seats] == [1, 0]
+    assert _rounds(runs[running.run_id]) == [("2", "50.0"), ("1", "70.0")]
+    assert _rounds(runs[longer]) == [
+        (str(number), "50.0" if number == 6 else "20.0") for number in range(10, 2, -1)
+    ]
+    assert _fact(runs[other.run_id], "Earned") == 0
+    assert "No round has paid yet" in runs[other.run_id]
+    assert _fact(in_all, "Earned") == sum(_fact(each, "Earned") for each in runs.values())
+
+
+def _fact(html: str, name: str) -> int:
+    """Wei of an amount under its name."""
+    [exact] = re.findall(rf'<dt>{name}</dt><dd[^>]*><span title="([^"]+) tokens">', html)
+    return int(Decimal(exact) * TOKEN_WEI)
+
+
+def _rounds(html: str) -> list[tuple[str, str]]:
+    """The rounds of a table, each with its share in percent."""
+    return re.findall(r'<th scope="row" class="num">(\d+)</th><td class="num">([\d.]+)', html)

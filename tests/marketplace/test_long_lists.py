@@ -19,7 +19,8 @@ from marketplace.storage.database import Database
 from marketplace.storage.models import Event, Negotiation, Round
 from marketplace.storage.pieces import By, Piece, cut
 
-RUN = "0x" + "ab" * 32
+RUN, OTHER = "0x" + "ab" * 32, "0x" + "ba" * 32
+AGREEMENT = "0x" + "ef" * 32
 WALLET = "0x" + "cd" * 20
 PARTIES = 5
 
@@ -59,18 +60,18 @@ def test_a_place_of_another_order_is_refused(database: Database) -> None:
             database.read_now(after, place)
 
 
-def fill(session: Session, rounds: int, seed: int) -> list[tuple[set[int], int]]:
+def fill(session: Session, rounds: int, seed: int, run_id: str = RUN) -> list[tuple[set[int], int]]:
     """Rounds that were paid to some or all; who and how much."""
     draw, told = random.Random(seed), []
     for number in range(rounds):
         event = Event(
             chain_id=1,
             block=number,
-            block_hash=RUN,
+            block_hash=run_id,
             log_index=number,
             transaction=RUN,
             kind="Sealed",
-            run_id=RUN,
+            run_id=run_id,
             data={},
         )
         session.add(event)
@@ -81,7 +82,7 @@ def fill(session: Session, rounds: int, seed: int) -> list[tuple[set[int], int]]
         session.add(
             Round(
                 event_id=event.id,
-                run_id=RUN,
+                run_id=run_id,
                 number=number,
                 term=0,
                 merged_root=RUN,
@@ -98,31 +99,41 @@ def fill(session: Session, rounds: int, seed: int) -> list[tuple[set[int], int]]
     return told
 
 
-def run_of(rounds: int) -> Any:
+def run_of(rounds: int, run_id: str = RUN) -> Any:
     parties = [SimpleNamespace(number=number) for number in range(PARTIES)]
-    return SimpleNamespace(run_id=RUN, rounds=rounds, agreement=SimpleNamespace(parties=parties))
+    agreement = SimpleNamespace(id=AGREEMENT, parties=parties)
+    return SimpleNamespace(run_id=run_id, rounds=rounds, agreement=agreement)
 
 
 def test_other_splits_are_those_of_each_round_added_up(database: Database) -> None:
-    told = database.write_now(fill, 60, seed=3)
+    rounds = {RUN: 60, OTHER: 25}
     samples = {party: 100 + 37 * party for party in range(PARTIES)}
-    equal, size = database.read_now(split_otherwise, run_of(60), samples)
-    assert size is not None
-    for party in range(PARTIES):
-        own = [(paid, wei) for paid, wei in told if party in paid]
-        assert equal[party] == sum(wei // len(paid) for paid, wei in own)
-        by_size = sum(
-            wei * samples[party] // sum(samples[each] for each in paid) for paid, wei in own
-        )
-        assert 0 <= size[party] - by_size <= len(own)  # rounded once, not each time
+    told = {
+        run_id: database.write_now(fill, count, seed=3 + count, run_id=run_id)
+        for run_id, count in rounds.items()
+    }
+    runs = [run_of(count, run_id) for run_id, count in rounds.items()]
+    splits = database.read_now(split_otherwise, runs, {AGREEMENT: samples})
+    for run_id in rounds:
+        equal, size = splits[run_id].equal_wei, splits[run_id].size_wei
+        assert size is not None
+        for party in range(PARTIES):
+            own = [(paid, wei) for paid, wei in told[run_id] if party in paid]
+            assert equal[party] == sum(wei // len(paid) for paid, wei in own)
+            by_size = sum(
+                wei * samples[party] // sum(samples[each] for each in paid) for paid, wei in own
+            )
+            assert 0 <= size[party] - by_size <= len(own)  # rounded once, not each time
 
 
 def test_without_the_samples_of_one_that_was_paid_there_is_no_split_by_size(
     database: Database,
 ) -> None:
     database.write_now(fill, 20, seed=4)
-    _, size = database.read_now(split_otherwise, run_of(20), {0: 5, 1: 5})
-    assert size is None
+    for samples in ({AGREEMENT: {0: 5, 1: 5}}, {}):
+        split = database.read_now(split_otherwise, [run_of(20)], samples)[RUN]
+        assert split.size_wei is None
+        assert sum(split.equal_wei.values()) > 0
 
 
 def test_a_curve_keeps_its_ends_and_has_no_more_points_than_are_wanted(
