@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm.interfaces import ORMOption
 
 from marketplace.errors import NotAllowed, NotFound, SignInRequired
 from marketplace.storage.models import Agreement, Party
@@ -82,15 +83,16 @@ def visible(
     return agreement_id.in_(mine)
 
 
-def agreement_seen(session: Session, caller: Caller, agreement_id: str) -> Agreement:
+def agreement_seen(
+    session: Session, caller: Caller, agreement_id: str, *options: ORMOption
+) -> Agreement:
     """An agreement that the caller may see.
 
     Raises:
         NotFound: there is none, or it is none of his business.
     """
-    found = session.scalar(
-        sa.select(Agreement).where(Agreement.id == agreement_id, visible(caller, Agreement.id))
-    )
+    query = sa.select(Agreement).where(Agreement.id == agreement_id, visible(caller, Agreement.id))
+    found = session.scalar(query.options(*options))
     if found is None:
         raise NotFound(f"you take part in no agreement {agreement_id}")
     return found

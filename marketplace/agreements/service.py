@@ -183,6 +183,11 @@ class Agreements:
             "signatures": [each.signature for each in agreement.parties],
         }
 
+    def line(self, session: Session, caller: Caller, agreement_id: str) -> dict[str, Any]:
+        """An agreement without its text, as `list` has it. Raises NotFound."""
+        agreement = agreement_seen(session, caller, agreement_id, *WITHOUT_TEXT)
+        return summary(session, agreement, self.clock())
+
     def list(self, session: Session, caller: Caller, piece: Piece = ALL) -> list[dict[str, Any]]:
         """The agreements that the caller may see, newest first; places: (`created_s`, `id`).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -43,25 +44,18 @@ class Standing:
 
 def standings(session: Session, agreement_ids: Collection[str]) -> dict[str, Standing]:
     """Where several agreements stand, however much happened to them."""
-    counted = sa.select(Event.agreement_id, Event.kind, sa.func.count()).where(
-        Event.agreement_id.in_(agreement_ids),
-        Event.kind.in_(("AgreementActivated", "AgreementAmended")),
-    )
-    counts = {
-        (agreement_id, kind): count
-        for agreement_id, kind, count in session.execute(
-            counted.group_by(Event.agreement_id, Event.kind)
-        )
-    }
     changes = sa.select(Event.agreement_id, Event.kind, Event.data).where(
-        Event.agreement_id.in_(agreement_ids), Event.kind.in_(("StateChanged", "PartyOut"))
+        Event.agreement_id.in_(agreement_ids),
+        Event.kind.in_(("AgreementActivated", "AgreementAmended", "StateChanged", "PartyOut")),
     )
+    counts: Counter[tuple[str | None, str]] = Counter()
     states: dict[str | None, str] = {}
     out: dict[str | None, set[int]] = {}
     for agreement_id, kind, data in session.execute(changes.order_by(Event.block, Event.log_index)):
+        counts[agreement_id, kind] += 1
         if kind == "PartyOut":
             out.setdefault(agreement_id, set()).add(data["party"])
-        else:
+        elif kind == "StateChanged":
             states[agreement_id] = _STANDINGS.get(State(data["state"]), "active")
     withdrawn = set(
         session.scalars(
@@ -79,9 +73,9 @@ def standings(session: Session, agreement_ids: Collection[str]) -> dict[str, Sta
     )
     return {
         each: Standing(
-            active=(each, "AgreementActivated") in counts,
+            active=counts[each, "AgreementActivated"] > 0,
             state=states.get(each, "active"),
-            version=1 + counts.get((each, "AgreementAmended"), 0),
+            version=1 + counts[each, "AgreementAmended"],
             out=frozenset(out.get(each, ())),
             withdrawn=each in withdrawn,
             admitted=each in admitted,
@@ -118,6 +112,17 @@ def version_in_force(session: Session, agreement_id: str) -> int:
 def out_parties(session: Session, agreement_id: str) -> frozenset[int]:
     """The numbers of the parties that left or were removed."""
     return frozenset(each.data["party"] for each in _events(session, agreement_id, "PartyOut"))
+
+
+def coming_wallets(session: Session, agreement_id: str, now_s: int) -> dict[int, tuple[str, int]]:
+    """By party, the wallet that is to become its own, by vote, and from when on in unix s."""
+    changes = _events(session, agreement_id, "WalletChanged")
+    last = {each.data["party"]: each.data for each in changes}
+    return {
+        party: (data["wallet"], since_s)
+        for party, data in last.items()
+        if (since_s := int(data["since"])) > now_s
+    }
 
 
 def _events(session: Session, agreement_id: str, kind: str) -> Sequence[Event]:

@@ -96,6 +96,8 @@ def version_of(session: Session, negotiation_id: str, number: int) -> DraftVersi
 
 def summaries(session: Session, rows: Sequence[Negotiation]) -> list[dict[str, Any]]:
     """Drafts, each on one line of a list."""
+    if not rows:
+        return []
     ids = [row.id for row in rows]
     last = (
         sa.select(DraftVersion.negotiation_id, sa.func.max(DraftVersion.number).label("number"))

@@ -7,6 +7,7 @@ version may be offered; the first that all have signed wins, and the others can 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from contracts.messages import Domain, from_json, recover, struct_hash, to_json,
 from marketplace.access import Caller, agreement_seen
 from marketplace.agreements.drafts import Draft
 from marketplace.agreements.names import must_own_name
+from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.standing import (
     is_active,
     out_parties,
@@ -37,6 +39,8 @@ from marketplace.storage.models import (
     VersionSignature,
 )
 from marketplace.storage.pieces import ALL, By, Piece, cut
+
+_WITHOUT_TEXT = (sa.orm.defer(AgreementVersion.document), sa.orm.defer(AgreementVersion.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Amendments:
             session.flush()
             session.refresh(row)
         self._post_when_complete(session, row, message, now_s)
-        return self.view(session, row)
+        return view(session, row)
 
     def list(
         self, session: Session, caller: Caller, agreement_id: str, piece: Piece = ALL
@@ -100,52 +104,30 @@ class Amendments:
             NotFound: no such agreement that the caller may see.
             InvalidInput: the piece's place is none.
         """
-        agreement = agreement_seen(session, caller, agreement_id)
+        agreement = agreement_seen(session, caller, agreement_id, *WITHOUT_TEXT)
         query = sa.select(AgreementVersion).where(
             AgreementVersion.agreement_id == agreement.id, AgreementVersion.version > 1
         )
+        query = query.options(*_WITHOUT_TEXT)
         order = (
             By(AgreementVersion.version, falling=True),
             By(AgreementVersion.created_s, falling=True),
             By(AgreementVersion.hash),
         )
-        return [self.view(session, each) for each in session.scalars(cut(query, piece, *order))]
+        rows = session.scalars(cut(query, piece, *order)).all()
+        if not rows:
+            return []
+        gone, amended = out_parties(session, agreement.id), _amended(session, agreement.id)
+        return [_view(each, gone, amended) for each in rows]
 
     def show(self, session: Session, caller: Caller, version_hash: str) -> dict[str, Any]:
         """One amendment with its text and message. Raises NotFound."""
         row = _seen(session, caller, version_hash)
         message = from_json(AgreementMessage, row.message)
-        return self.view(session, row) | {
+        return view(session, row) | {
             "document": row.document,
             "agreement_message": row.message,
             "typed_data": typed_data(self.domain, message),
-        }
-
-    def view(self, session: Session, row: AgreementVersion) -> dict[str, Any]:
-        signed = {each.party: each.signed_s for each in row.signatures}
-        gone = out_parties(session, row.agreement_id)
-        return {
-            "hash": row.hash,
-            "agreement": row.agreement_id,
-            "version": row.version,
-            "title": row.title,
-            "state": state(session, row),
-            "document_sha256": row.message["document"],
-            "not_before_s": row.message["not_before"],
-            "not_after_s": row.message["not_after"],
-            "parties": [
-                {
-                    "party": number,
-                    "organization": each["organization"],
-                    "wallet": each["wallet"],
-                    "weight": each["weight"],
-                    "signed_s": signed.get(number),
-                    "out": number in gone,
-                }
-                for number, each in enumerate(row.message["parties"])
-            ],
-            "operation": outbox.view(row.operation) if row.operation else None,
-            "created_s": row.created_s,
         }
 
     def _post_when_complete(
@@ -163,6 +145,41 @@ class Amendments:
         row.operation = outbox.enqueue(
             session, "amend", posting.effect, row.agreement_id, posting.payload(), now_s
         )
+
+
+def view(session: Session, row: AgreementVersion) -> dict[str, Any]:
+    """An amendment without its text."""
+    gone, amended = out_parties(session, row.agreement_id), _amended(session, row.agreement_id)
+    return _view(row, gone, amended)
+
+
+def _view(
+    row: AgreementVersion, gone: Collection[int], amended: Mapping[int, str]
+) -> dict[str, Any]:
+    signed = {each.party: each.signed_s for each in row.signatures}
+    return {
+        "hash": row.hash,
+        "agreement": row.agreement_id,
+        "version": row.version,
+        "title": row.title,
+        "state": _state(row, amended),
+        "document_sha256": row.message["document"],
+        "not_before_s": row.message["not_before"],
+        "not_after_s": row.message["not_after"],
+        "parties": [
+            {
+                "party": number,
+                "organization": each["organization"],
+                "wallet": each["wallet"],
+                "weight": each["weight"],
+                "signed_s": signed.get(number),
+                "out": number in gone,
+            }
+            for number, each in enumerate(row.message["parties"])
+        ],
+        "operation": outbox.view(row.operation) if row.operation else None,
+        "created_s": row.created_s,
+    }
 
 
 def must_be_amendable(session: Session, agreement: Agreement, now_s: int) -> None:
@@ -260,12 +277,20 @@ def must_be_current(session: Session, row: AgreementVersion) -> None:
 
 def state(session: Session, row: AgreementVersion) -> str:
     """offered, posting, failed, in force, replaced, outrun or withdrawn."""
-    for event in outbox.events_of(session, "AgreementAmended", agreement_id=row.agreement_id):
-        if event.data["version"] == row.version:
-            if event.data["agreement_hash"] != row.hash:
-                return "outrun"
-            latest = version_in_force(session, row.agreement_id)
-            return "in force" if row.version == latest else "replaced"
+    return _state(row, _amended(session, row.agreement_id))
+
+
+def _amended(session: Session, agreement_id: str) -> dict[int, str]:
+    """The hash of each version that an amendment brought into force."""
+    events = outbox.events_of(session, "AgreementAmended", agreement_id=agreement_id)
+    return {each.data["version"]: each.data["agreement_hash"] for each in events}
+
+
+def _state(row: AgreementVersion, amended: Mapping[int, str]) -> str:
+    if row.version in amended:
+        if amended[row.version] != row.hash:
+            return "outrun"
+        return "in force" if row.version == max(amended) else "replaced"
     if row.withdrawn_s is not None:
         return "withdrawn"
     operation: Operation | None = row.operation

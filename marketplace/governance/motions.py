@@ -6,7 +6,6 @@ they are posted. Whoever has enough of them may post them, here or by himself.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts import Contracts
-from contracts.council import Action
 from contracts.errors import SignatureError
 from contracts.messages import (
     Domain,
@@ -29,10 +27,12 @@ from contracts.messages import (
 from contracts.parties import parties_in
 from marketplace.access import Caller, visible
 from marketplace.agreements.remarks import remark
+from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.chain import outbox
 from marketplace.chain.governing import Decision, Pardoning
 from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
 from marketplace.governance.actions import ACTIONS, effect_of
+from marketplace.governance.polls import Poll, polls
 from marketplace.governance.wishes import (
     CONCERNING,
     NOBODY,
@@ -48,7 +48,6 @@ from marketplace.storage.models import Motion as MotionRow
 from marketplace.storage.pieces import ALL, By, Piece, cut
 
 LIFETIME_S: Final = 14 * 86_400
-_AT_ONCE: Final = 16  # questions to the chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,8 @@ class Motions:
     async def show(self, caller: Caller, motion_id: str) -> dict[str, Any]:
         """A motion with its message, and who may vote. Raises NotFound."""
         row, agreement = await self.database.read(_read, caller, motion_id)
-        return await self._view(row, agreement)
+        found = await polls(self.contracts, [row])
+        return self._view(row, agreement, found[row.id])
 
     async def list(
         self, caller: Caller, agreement_id: str | None, piece: Piece = ALL
@@ -155,13 +155,8 @@ class Motions:
             InvalidInput: the piece's place is none.
         """
         found = await self.database.read(_rows, caller, agreement_id, piece)
-        turn = asyncio.Semaphore(_AT_ONCE)
-
-        async def shown(row: MotionRow, agreement: Agreement) -> dict[str, Any]:
-            async with turn:
-                return await self._view(row, agreement)
-
-        return [*await asyncio.gather(*(shown(*each) for each in found))]
+        asked = await polls(self.contracts, [row for row, _ in found])
+        return [self._view(row, agreement, asked[row.id]) for row, agreement in found]
 
     def _sign(
         self,
@@ -197,18 +192,8 @@ class Motions:
         domains = self.contracts.domains
         return domains.training if row.action == "pardon" else domains.council
 
-    async def _view(self, row: MotionRow, agreement: Agreement) -> dict[str, Any]:
+    def _view(self, row: MotionRow, agreement: Agreement, poll: Poll) -> dict[str, Any]:
         message = read_message(row)
-        key = bytes.fromhex(agreement.id[2:])
-        action = ACTIONS.get(row.action, Action.TERMINATE)
-        (voters, needed), nonce = await asyncio.gather(
-            self.contracts.council.electorate(
-                key, action, message.party if row.action in ("remove", "replace-wallet") else 0
-            ),
-            self.contracts.clerk.pardon_nonce(message.run_id)
-            if isinstance(message, Pardon)
-            else self.contracts.council.nonce(key),
-        )
         signed = {each.party: each.signed_s for each in row.votes}
         concerning = row.action in CONCERNING
         concerned = agreement.parties[message.party].organization if concerning else ""
@@ -223,9 +208,9 @@ class Motions:
             "run": row.run_id,
             "reason": row.reason,
             "effect": effect_of(row.action, concerned, new_wallet),
-            "state": _state(row, message, nonce, self.clock()),
-            "votes": len([n for n in parties_in(voters) if n in signed]),
-            "needed": needed,
+            "state": _state(row, message, poll.next_nonce, self.clock()),
+            "votes": len([n for n in parties_in(poll.voters) if n in signed]),
+            "needed": poll.needed,
             "voters": [
                 {
                     "party": number,
@@ -233,7 +218,7 @@ class Motions:
                     "wallet": agreement.parties[number].wallet,
                     "signed_s": signed.get(number),
                 }
-                for number in parties_in(voters)
+                for number in parties_in(poll.voters)
                 if number < len(agreement.parties)
             ],
             "proposed_by": row.proposed_by,
@@ -314,12 +299,16 @@ def _read(session: Session, caller: Caller, motion_id: str) -> tuple[MotionRow, 
 def _rows(
     session: Session, caller: Caller, agreement_id: str | None, piece: Piece
 ) -> list[tuple[MotionRow, Agreement]]:
-    query = sa.select(MotionRow).where(visible(caller, MotionRow.agreement_id))
+    query = (
+        sa.select(MotionRow, Agreement)
+        .join(Agreement, Agreement.id == MotionRow.agreement_id)
+        .where(visible(caller, MotionRow.agreement_id))
+        .options(*WITHOUT_TEXT)
+    )
     if agreement_id is not None:
         query = query.where(MotionRow.agreement_id == agreement_id)
     order = By(MotionRow.created_s, falling=True), By(MotionRow.id)
-    rows = session.scalars(cut(query, piece, *order)).all()
-    return [(row, session.get_one(Agreement, row.agreement_id)) for row in rows]
+    return [(row, agreement) for row, agreement in session.execute(cut(query, piece, *order))]
 
 
 def _state(row: MotionRow, message: Motion | Pardon, nonce: int, now_s: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -43,13 +44,13 @@ def registrations_of(
     session: Session, agreement_ids: Collection[str]
 ) -> dict[str, list[Registered]]:
     """`registrations` of several agreements; those without any are left out."""
-    told: dict[str, list[Event]] = {}
+    told: dict[str, list[sa.Row[Any]]] = {}
     for event in _events(session, agreement_ids):
         told.setdefault(event.agreement_id or "", []).append(event)
     return {agreement_id: _replay(agreement_id, events) for agreement_id, events in told.items()}
 
 
-def _replay(agreement_id: str, events: Sequence[Event]) -> list[Registered]:
+def _replay(agreement_id: str, events: Sequence[sa.Row[Any]]) -> list[Registered]:
     found: dict[int, Registered] = {}
     for event in events:
         if event.kind == "PartyOut":
@@ -82,10 +83,10 @@ def present(session: Session, agreement_id: str) -> dict[str, Registered]:
     }
 
 
-def _events(session: Session, agreement_ids: Collection[str]) -> Sequence[Event]:
+def _events(session: Session, agreement_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
     # The contract emits the retirement of a replaced node before the enrollment that replaces it.
-    query = sa.select(Event).where(
+    query = sa.select(Event.agreement_id, Event.kind, Event.data, Event.transaction).where(
         Event.agreement_id.in_(agreement_ids),
         Event.kind.in_(("NodeEnrolled", "NodeRetired", "PartyOut")),
     )
-    return session.scalars(query.order_by(Event.block, Event.log_index)).all()
+    return session.execute(query.order_by(Event.block, Event.log_index)).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
 from marketplace.nodes.credentials import must_be_enrolled
-from marketplace.nodes.registry import registrations_of
+from marketplace.nodes.registry import Registered, registrations_of
 from marketplace.storage.models import Agreement, Enrollment, NodeStatus
 
 # After three heartbeats of a minute's rhythm have failed to come.
@@ -71,14 +71,28 @@ def list_nodes(
     query = sa.select(Agreement).where(visible(caller, Agreement.id))
     if agreement_id is not None:
         query = query.where(Agreement.id == agreement_id)
-    own = caller.wallets if caller.wallet is not None else frozenset[str]()
     query = query.options(sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
     agreements = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
-    nodes = [
-        node if caller.is_admin or node["wallet"] in own else _for_others(node)
-        for node in nodes_of(session, agreements, now_s)
-    ]
-    return sorted(nodes, key=lambda node: (node["retired"], node["spiffe_id"]))
+    return _listed(caller, nodes_of(session, agreements, now_s))
+
+
+def list_registered(
+    session: Session,
+    caller: Caller,
+    agreement: Agreement,
+    registered: Sequence[Registered],
+    now_s: int,
+) -> list[dict[str, Any]]:
+    """`list_nodes` of an agreement at hand, with all that were ever registered under it."""
+    return _listed(caller, _nodes_of(session, [agreement], {agreement.id: registered}, now_s))
+
+
+def _listed(caller: Caller, nodes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    own = caller.wallets if caller.wallet is not None else frozenset[str]()
+    seen = (
+        node if caller.is_admin or node["wallet"] in own else _for_others(node) for node in nodes
+    )
+    return sorted(seen, key=lambda node: (node["retired"], node["spiffe_id"]))
 
 
 def place_of(node: dict[str, Any]) -> str:
@@ -94,11 +108,20 @@ def _for_others(node: dict[str, Any]) -> dict[str, Any]:
 
 def nodes_of(session: Session, agreements: Sequence[Agreement], now_s: int) -> list[dict[str, Any]]:
     """Every registration under these agreements, with what the node said last."""
-    by_agreement = registrations_of(session, [each.id for each in agreements])
-    names = {each.spiffe_id for found in by_agreement.values() for each in found}
+    registered = registrations_of(session, [each.id for each in agreements])
+    return _nodes_of(session, agreements, registered, now_s)
+
+
+def _nodes_of(
+    session: Session,
+    agreements: Sequence[Agreement],
+    registered: Mapping[str, Sequence[Registered]],
+    now_s: int,
+) -> list[dict[str, Any]]:
+    names = {each.spiffe_id for found in registered.values() for each in found}
+    query = sa.select(NodeStatus.spiffe_id, NodeStatus.received_s, NodeStatus.status)
     said = {
-        row.spiffe_id: row
-        for row in session.scalars(sa.select(NodeStatus).where(NodeStatus.spiffe_id.in_(names)))
+        row.spiffe_id: row for row in session.execute(query.where(NodeStatus.spiffe_id.in_(names)))
     }
     return [
         {
@@ -116,11 +139,11 @@ def nodes_of(session: Session, agreements: Sequence[Agreement], now_s: int) -> l
             **_heard(None if each.until is not None else said.get(each.spiffe_id), now_s),
         }
         for agreement in agreements
-        for each in by_agreement.get(agreement.id, ())
+        for each in registered.get(agreement.id, ())
     ]
 
 
-def _heard(row: NodeStatus | None, now_s: int) -> dict[str, Any]:
+def _heard(row: sa.Row[Any] | None, now_s: int) -> dict[str, Any]:
     if row is None:
         return {"heard_s": None, "silent": True, "status": {}}
     silent = now_s - row.received_s > SILENT_AFTER_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, fields
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from metering.usage import Usage, UsageSum, parse, total, total_of
 
 _LOG = logging.getLogger(__name__)
 _LARGEST = 2**63 - 1  # what a column holds
+SUMMED: Final = tuple(each.name for each in fields(UsageSum))
 
 
 def record(session: Session, enrollment_id: str, text: str, signature: bytes, now_s: int) -> None:
@@ -96,13 +98,14 @@ def add(session: Session, run_id: str, node: str, more: UsageSum) -> None:
 
 def sums_of(session: Session, run_id: str) -> dict[str, UsageSum]:
     """What nodes reported on a run in all, by SPIFFE ID."""
-    query = sa.select(UsageTotal).where(UsageTotal.run_id == run_id)
-    rows = session.scalars(query.order_by(UsageTotal.spiffe_id))
+    columns = (getattr(UsageTotal, name) for name in SUMMED)
+    query = sa.select(UsageTotal.spiffe_id, *columns).where(UsageTotal.run_id == run_id)
+    rows = session.execute(query.order_by(UsageTotal.spiffe_id))
     return {row.spiffe_id: _sum(row) for row in rows}
 
 
-def _sum(row: UsageTotal) -> UsageSum:
-    return UsageSum(**{each.name: getattr(row, each.name) for each in fields(UsageSum)})
+def _sum(row: UsageTotal | sa.Row[Any]) -> UsageSum:
+    return UsageSum(**{name: getattr(row, name) for name in SUMMED})
 
 
 def row_of(usage: Usage, key: str, signature: bytes, now_s: int) -> UsageReport:

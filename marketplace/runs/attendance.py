@@ -7,12 +7,12 @@ nodes of one organization trained: there its signature decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from contracts.parties import parties_in
 from marketplace.nodes.registry import Registered
+from marketplace.runs.rounds import Beginning
 from marketplace.storage.models import Round
 
 # docs/protocol.md, Signed messages
@@ -37,36 +37,36 @@ class Attended(StrEnum):
     LEFT_OUT = "left out"  # its organization was suspected, suspended or in quarantine
 
 
-def attendance(
-    opened: Mapping[str, Any], nodes: Sequence[Registered], row: Round
-) -> list[dict[str, Any]]:
+def attendance(began: Beginning, nodes: Sequence[Registered], row: Round) -> list[dict[str, Any]]:
     """Every node that was enrolled when the round opened, by SPIFFE ID.
 
     Args:
-        opened: what `RoundOpened` said of the round.
-        nodes: all registrations under its agreement.
+        began: how the round did.
+        nodes: all registrations under its agreement, by SPIFFE ID.
         row: the sealed round.
     """
-    counted = parties_in(int(opened["active"]))
-    enrolled = [each for each in nodes if each.belongs_to(opened["snapshot_version"])]
     rejected = {number: REASONS.get(code, f"code {code}") for number, code in row.rejects}
-    paid = {party for party, _ in row.shares}
+    paid, signers = {party for party, _ in row.shares}, set(row.signers)
     return [
         {
             "spiffe_id": each.spiffe_id,
             "party": each.party,
-            "state": str(_state(each, row, counted, rejected, paid)),
+            "state": _state(each, began, signers, rejected, paid).value,
             "reason": rejected.get(each.registration),
         }
-        for each in sorted(enrolled, key=lambda node: node.spiffe_id)
+        for each in began.enrolled(nodes)
     ]
 
 
 def _state(
-    node: Registered, row: Round, counted: Sequence[int], rejected: dict[int, str], paid: set[int]
+    node: Registered,
+    began: Beginning,
+    signers: set[int],
+    rejected: dict[int, str],
+    paid: set[int],
 ) -> Attended:
-    signed = node.registration in row.signers
-    if node.party not in counted:
+    signed = node.registration in signers
+    if node.party not in began.counted:
         return Attended.LEFT_OUT
     if node.registration in rejected:
         return Attended.REJECTED

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Container, Iterable, Mapping
+from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.messages import leader_rank
-from contracts.parties import parties_in
 from marketplace.nodes.registry import Registered
 from marketplace.runs.readmodel import RunFigures
+from marketplace.runs.rounds import Beginning
 from marketplace.storage.models import Enrollment
 
 
@@ -20,43 +21,56 @@ class Leaders:
 
     The order is that of `node_agent.engine.leader`: organizations by the hash of run, round, last
     merged root and name; every organization's first node comes before anybody's second.
+
+    Args:
+        run_id: 0x-hex.
+        organizations: by party.
+        members: all registrations under the agreement.
+        idle: keys of those that may not lead.
     """
 
-    def __init__(self, session: Session, run: RunFigures, members: Sequence[Registered]) -> None:
-        idle = _may_not_lead(session, run.agreement.id)
-        self._run_id = run.run_id
-        self._names = {party.number: party.organization for party in run.agreement.parties}
-        self._able = [each for each in members if each.key not in idle]
+    def __init__(
+        self,
+        run_id: str,
+        organizations: Mapping[int, str],
+        members: Iterable[Registered],
+        idle: Container[str],
+    ) -> None:
+        self._run_id = bytes.fromhex(run_id[2:])
+        self._organizations = organizations
+        self._members = sorted(members, key=lambda member: member.spiffe_id)
+        self._idle = idle
 
-    def of(self, number: int, opened: Mapping[str, Any], root_before: str) -> tuple[str, ...]:
-        """The SPIFFE IDs that lead terms 0, 1, 2, … of a round.
+    @classmethod
+    def read(cls, session: Session, run: RunFigures, members: Iterable[Registered]) -> Self:
+        """Those of a run, of all that are registered under its agreement."""
+        names = {party.number: party.organization for party in run.agreement.parties}
+        return cls(run.run_id, names, members, _may_not_lead(session, run.agreement.id))
 
-        Args:
-            number: of the round.
-            opened: what `RoundOpened` said.
-            root_before: 0x-hex root of the model that the round began with.
-        """
-        counted, version = parties_in(int(opened["active"])), opened["snapshot_version"]
-        seats = [each for each in self._able if each.belongs_to(version) and each.party in counted]
-        return _ranking(self._run_id, number, root_before, seats, self._names)
+    def of(self, number: int, began: Beginning, term: int) -> str | None:
+        """SPIFFE ID of who leads a term of a round; None if there is nobody in it."""
+        everyone = began.members(self._members)
+        # Where nobody may, everybody does: a run without leaders would stand still.
+        eligible = [each for each in everyone if each.key not in self._idle] or everyone
+        seats: dict[str, list[str]] = {}
+        for each in eligible:
+            seats.setdefault(self._organizations[each.party], []).append(each.spiffe_id)
+        root = bytes.fromhex(began.root[2:])
+        ranked = [seats[each] for each in _ranking(self._run_id, number, root, frozenset(seats))]
+        deepest = max(map(len, ranked), default=0)
+        order = [nodes[k] for k in range(deepest) for nodes in ranked if k < len(nodes)]
+        return order[term % len(order)] if order else None
 
 
+@functools.lru_cache(maxsize=1_024)  # rounds; hashing for fifty organizations takes milliseconds
 def _ranking(
-    run_id: str, number: int, merged_root: str, members: Sequence[Registered], names: dict[int, str]
+    run_id: bytes, number: int, root: bytes, organizations: frozenset[str]
 ) -> tuple[str, ...]:
-    seats: dict[int, list[str]] = {}
-    for each in sorted(members, key=lambda member: member.spiffe_id):
-        seats.setdefault(each.party, []).append(each.spiffe_id)
-    run, root = bytes.fromhex(run_id[2:]), bytes.fromhex(merged_root[2:])
-    ranked = [
-        seats[party]
-        for party in sorted(seats, key=lambda p: leader_rank(run, number, root, names[p]))
-    ]
-    deepest = max(map(len, ranked), default=0)
-    return tuple(nodes[k] for k in range(deepest) for nodes in ranked if k < len(nodes))
+    return tuple(sorted(organizations, key=lambda each: leader_rank(run_id, number, root, each)))
 
 
 def _may_not_lead(session: Session, agreement_id: str) -> set[str]:
     # The event does not tell; of nodes that were not enrolled through us we assume that they may.
-    rows = session.scalars(sa.select(Enrollment).where(Enrollment.agreement_id == agreement_id))
-    return {row.key for row in rows if not row.message["may_lead"]}
+    query = sa.select(Enrollment.key, Enrollment.message)
+    rows = session.execute(query.where(Enrollment.agreement_id == agreement_id))
+    return {key for key, message in rows if not message["may_lead"]}

@@ -167,6 +167,15 @@ def runs_seen(
     return _read(session, cut(query, piece, *order))
 
 
+def names_of_runs(session: Session, agreement_id: str) -> dict[str, str]:
+    """The names of all runs under an agreement by their ids, newest first."""
+    query = sa.select(Event.run_id, Event.data["name"].as_string()).where(
+        Event.kind == "RunCreated", Event.agreement_id == agreement_id
+    )
+    rows = session.execute(query.order_by(Event.block.desc(), Event.log_index.desc()))
+    return {run_id: name for run_id, name in rows if run_id}
+
+
 def initial_root(session: Session, run: RunFigures) -> str:
     """0x-hex root of the model it started from: the terms', or that of the run it continues."""
     created = run.created

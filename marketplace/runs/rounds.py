@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from contracts.parties import party_set
+from contracts.parties import parties_in, party_set
+from marketplace.nodes.registry import Registered
 from marketplace.runs.readmodel import RunFigures, initial_root
 from marketplace.storage.models import Event, Round
 from marketplace.storage.pieces import By, Piece, cut
@@ -31,46 +31,60 @@ def latest_rounds(session: Session, run: RunFigures, most: int) -> Sequence[Roun
     return rounds_of(session, run, Piece(most, (max(run.rounds - most, 0) - 1,)))
 
 
-def openings(session: Session, run: RunFigures, rounds: Sequence[Round]) -> Mapping[int, Any]:
-    """What `RoundOpened` said of each of these rounds, which follow each other, and of the next.
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a round began.
 
-    A round that stalled is opened more than once, and the last one counts.
+    Attributes:
+        counted: numbers of the parties that count in it.
+        snapshot_version: of the membership.
+        root: 0x-hex root of the model that it began with.
     """
-    since = run.created.block
-    if rounds and rounds[0].number > 0:
-        # A round is opened where the one before it is sealed.
-        since = session.scalars(
-            sa.select(Event.block)
-            .join(Round, Round.event_id == Event.id)
-            .where(Round.run_id == run.run_id, Round.number == rounds[0].number - 1)
-        ).one()
+
+    counted: frozenset[int]
+    snapshot_version: int
+    root: str
+
+    def enrolled(self, nodes: Iterable[Registered]) -> list[Registered]:
+        """Those of the nodes that were enrolled."""
+        return [each for each in nodes if each.belongs_to(self.snapshot_version)]
+
+    def members(self, nodes: Iterable[Registered]) -> list[Registered]:
+        """Those of the nodes that were enrolled, and whose party counts."""
+        return [each for each in self.enrolled(nodes) if each.party in self.counted]
+
+
+def beginnings(
+    session: Session, run: RunFigures, rounds: Sequence[Round] = ()
+) -> Mapping[int, Beginning]:
+    """How each of these sealed rounds, which follow each other, began, and the next if it has.
+
+    Without any, the open round. One that stalled is opened more than once; the last one counts.
+    """
+    first = rounds[0].number if rounds else run.rounds
+    before = session.execute(
+        sa.select(Event.block, Round.merged_root)
+        .join(Round, Round.event_id == Event.id)
+        .where(Round.run_id == run.run_id, Round.number == first - 1)
+    ).one_or_none()
+    # A round is opened where the one before it is sealed.
+    since, root = before or (run.created.block, initial_root(session, run))
     query = sa.select(Event.data).where(
         Event.kind == "RoundOpened", Event.run_id == run.run_id, Event.block >= since
     )
     if rounds and rounds[-1].number < run.rounds - 1:
         query = query.where(Event.block <= rounds[-1].event.block)
     ordered = query.order_by(Event.block, Event.log_index)
-    return {data["round"]: data for data in session.scalars(ordered)}
-
-
-def last_opening(session: Session, run: RunFigures) -> Mapping[str, Any]:
-    """What `RoundOpened` said last."""
-    query = sa.select(Event.data).where(Event.kind == "RoundOpened", Event.run_id == run.run_id)
-    latest = query.order_by(Event.block.desc(), Event.log_index.desc()).limit(1)
-    opened: Mapping[str, Any] = session.scalars(latest).one()
-    return opened
-
-
-def roots_before(session: Session, run: RunFigures, rounds: Sequence[Round]) -> Mapping[int, str]:
-    """Root of the model that each of these rounds, which follow each other, began with."""
-    if not rounds:
-        return {}
-    first = rounds[0].number
-    before = session.scalar(
-        sa.select(Round.merged_root).where(Round.run_id == run.run_id, Round.number == first - 1)
-    )
-    roots = [before or initial_root(session, run), *(row.merged_root for row in rounds)]
-    return {row.number: root for row, root in zip(rounds, roots, strict=False)}
+    opened = {data["round"]: data for data in session.scalars(ordered)}
+    return {
+        number: Beginning(
+            frozenset(parties_in(int(opened[number]["active"]))),
+            opened[number]["snapshot_version"],
+            root,
+        )
+        for number, root in enumerate([root, *(row.merged_root for row in rounds)], first)
+        if number in opened
+    }
 
 
 def count_of(paid: int) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller
-from marketplace.nodes.usage import sums_of, usage_of
+from marketplace.nodes.usage import SUMMED, sums_of, usage_of
 from marketplace.runs.readmodel import RunFigures, run_seen
 from marketplace.storage.models import UsageReport
 from marketplace.storage.pieces import ALL, By, Piece, cut
@@ -74,4 +73,4 @@ def list_reports(
 
 
 def _shown(usage: UsageSum) -> dict[str, Any]:
-    return asdict(usage) | {"compute_s": usage.compute_s}
+    return {name: getattr(usage, name) for name in (*SUMMED, "compute_s")}

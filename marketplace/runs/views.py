@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,8 +14,8 @@ from marketplace.nodes.registry import Registered, registrations
 from marketplace.runs.attendance import REASONS, attendance
 from marketplace.runs.leaders import Leaders
 from marketplace.runs.notes import notes_of
-from marketplace.runs.readmodel import RunFigures, initial_root, run_seen, runs_seen
-from marketplace.runs.rounds import last_opening, openings, roots_before, rounds_of
+from marketplace.runs.readmodel import RunFigures, run_seen, runs_seen
+from marketplace.runs.rounds import Beginning, beginnings, rounds_of
 from marketplace.storage.models import Round
 from marketplace.storage.pieces import ALL, Piece
 
@@ -54,18 +54,17 @@ def list_runs(
 def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
     """One run. Raises NotFound."""
     run = run_seen(session, caller, run_id)
-    return show(session, run, registrations(session, run.agreement.id))
+    leaders = Leaders.read(session, run, registrations(session, run.agreement.id))
+    return show(session, run, leaders, beginnings(session, run))
 
 
-def show(session: Session, run: RunFigures, nodes: Sequence[Registered]) -> dict[str, Any]:
-    """`show_run`, of a run at hand."""
-    leading: tuple[str, ...] = ()
-    if run.open_round is not None:
-        root = run.sealed.last_root if run.sealed else initial_root(session, run)
-        opened = last_opening(session, run)
-        leading = Leaders(session, run, nodes).of(run.open_round, opened, root)
+def show(
+    session: Session, run: RunFigures, leaders: Leaders, began: Mapping[int, Beginning]
+) -> dict[str, Any]:
+    """`show_run`, of a run at hand; the open round, if there is one, is among those that began."""
+    opened = None if run.open_round is None else began[run.open_round]
     return summary(run) | {
-        "leader": leading[0] if leading else None,
+        "leader": None if opened is None else leaders.of(run.rounds, opened, term=0),
         "note": notes_of(session, [run.run_id])[run.run_id],
     }
 
@@ -112,25 +111,27 @@ def list_rounds(
     """
     run = run_seen(session, caller, run_id)
     nodes = registrations(session, run.agreement.id)
-    return shown_rounds(session, run, nodes, rounds_of(session, run, piece))
+    rounds = rounds_of(session, run, piece)
+    leaders = Leaders.read(session, run, nodes)
+    return shown_rounds(run, nodes, leaders, rounds, beginnings(session, run, rounds))
 
 
 def shown_rounds(
-    session: Session, run: RunFigures, registered: Sequence[Registered], rounds: Sequence[Round]
+    run: RunFigures,
+    registered: Sequence[Registered],
+    leaders: Leaders,
+    rounds: Sequence[Round],
+    began: Mapping[int, Beginning],
 ) -> list[dict[str, Any]]:
-    """Rounds that follow each other, with everybody who was enrolled in them."""
+    """Sealed rounds, with everybody who was enrolled in them."""
     organizations = {party.number: party.organization for party in run.agreement.parties}
     nodes = {each.registration: each for each in registered}
-    opened = openings(session, run, rounds)
-    before = roots_before(session, run, rounds)
-    leaders = Leaders(session, run, registered)
+    by_name = sorted(registered, key=lambda node: node.spiffe_id)
     return [
         {
             "round": row.number,
             "term": row.term,
-            "leader": _led(
-                leaders.of(row.number, opened[row.number], before[row.number]), row.term
-            ),
+            "leader": leaders.of(row.number, began[row.number], row.term),
             "loss_before_e9": row.loss_before_e9,
             "loss_after_e9": row.loss_after_e9,
             "metric_e9": row.metric_e9,
@@ -147,7 +148,7 @@ def shown_rounds(
                 for number, code in row.rejects
             ],
             "signers": [nodes[number].spiffe_id for number in row.signers],
-            "attendance": attendance(opened[row.number], registered, row),
+            "attendance": attendance(began[row.number], by_name, row),
             "credited_wei": str(row.credited_wei),
             "transaction": row.event.transaction,
             "block": row.event.block,
@@ -155,7 +156,3 @@ def shown_rounds(
         }
         for row in rounds
     ]
-
-
-def _led(ranking: tuple[str, ...], term: int) -> str | None:
-    return ranking[term % len(ranking)] if ranking else None

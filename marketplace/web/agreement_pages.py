@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from contracts.errors import MessageError
 from contracts.messages import checksum_address
 from marketplace.access import Caller
+from marketplace.agreements.standing import coming_wallets
 from marketplace.app import Market
 from marketplace.errors import InvalidInput, MarketError
 from marketplace.governance.actions import effect_of
@@ -18,7 +19,7 @@ from marketplace.governance.history import history
 from marketplace.governance.wishes import Wish
 from marketplace.nodes import status
 from marketplace.nodes.numbering import unsettled
-from marketplace.runs import views
+from marketplace.runs.readmodel import names_of_runs
 from marketplace.storage.pieces import ALL, Piece
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash, Identifier, Label
@@ -42,7 +43,9 @@ async def agreements(request: Request, caller: CallerOf, market: MarketOf) -> Re
 async def agreement(
     request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf
 ) -> Response:
-    shown = await _agreement(market, caller, agreement_id)
+    shown = _seen_by(
+        caller, await market.database.read(market.agreements.show, caller, agreement_id)
+    )
     told = await market.database.read(history, caller, agreement_id, market.clock(), Piece(1))
     nodes = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
     return page(
@@ -114,7 +117,7 @@ async def withdraw_motion(motion_id: Identifier, caller: CallerOf, market: Marke
 async def look_back(
     request: Request, agreement_id: Hash, caller: CallerOf, market: MarketOf, sheet: SheetOf
 ) -> Response:
-    shown = await _agreement(market, caller, agreement_id)
+    shown = await _line(market, caller, agreement_id)
     found = await market.database.read(history, caller, agreement_id, market.clock(), sheet.piece)
     told = sheet.give(found, lambda each: (each["block"], each["log_index"]))
     return page(
@@ -200,10 +203,15 @@ async def dismiss(organization: Label, caller: CallerOf, market: MarketOf) -> Re
     return go("/admissions")
 
 
-async def _agreement(market: Market, caller: Caller, agreement_id: str) -> dict[str, Any]:
-    shown = await market.database.read(market.agreements.show, caller, agreement_id)
-    mine = [each for each in shown["parties"] if each["wallet"] == caller.wallet]
-    return {"agreement": shown, "mine": mine[0] if mine else None}
+async def _line(market: Market, caller: Caller, agreement_id: str) -> dict[str, Any]:
+    return _seen_by(
+        caller, await market.database.read(market.agreements.line, caller, agreement_id)
+    )
+
+
+def _seen_by(caller: Caller, agreement: dict[str, Any]) -> dict[str, Any]:
+    mine = [each for each in agreement["parties"] if each["wallet"] == caller.wallet]
+    return {"agreement": agreement, "mine": mine[0] if mine else None}
 
 
 async def _nodes(
@@ -216,7 +224,7 @@ async def _nodes(
     made: dict[str, Any] | None = None,
     error: MarketError | None = None,
 ) -> Response:
-    shown = await _agreement(market, caller, agreement_id)
+    shown = await _line(market, caller, agreement_id)
     found = await market.database.read(status.list_nodes, caller, agreement_id, market.clock())
     waiting = await market.database.read(
         market.enrollments.list, caller, agreement_id, ALL, unsettled()
@@ -249,52 +257,39 @@ async def _decisions(
     wish: Wish | None = None,
     error: MarketError | None = None,
 ) -> Response:
-    shown = await _agreement(market, caller, agreement_id)
-    runs = await market.database.read(views.list_runs, caller, ALL, agreement_id)
-    drafts = (
-        await market.database.read(market.negotiations.list, caller, agreement_id)
-        if caller.wallet
-        else []
-    )
-    on_chain = shown["agreement"]["state"] in _ON_CHAIN
-    motions, replaced = await asyncio.gather(
-        market.motions.list(caller, agreement_id),
-        _replaced(market, agreement_id, shown["agreement"]["parties"] if on_chain else []),
-    )
+    known = await market.database.read(_known, market, caller, agreement_id)
     return page(
         request,
         "agreement_decisions.html",
         caller,
         tab="decisions",
-        motions=motions,
-        amendments=await market.database.read(market.amendments.list, caller, agreement_id),
-        drafts=[each for each in drafts if each["state"] == "open"],
-        runs=runs,
-        replaced=replaced,
+        motions=await market.motions.list(caller, agreement_id),
         effects={name: effect_of(name, "the party", "the new wallet") for name in _ASKED},
         wish=wish,
         error=error,
-        **shown,
+        **known,
     )
 
 
-async def _replaced(
-    market: Market, agreement_id: str, parties: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The parties whose wallets are about to be replaced, with the new ones and since when."""
-    key, turn = bytes.fromhex(agreement_id[2:]), asyncio.Semaphore(_AT_ONCE)
+def _known(session: Session, market: Market, caller: Caller, agreement_id: str) -> dict[str, Any]:
+    """What there is to decide about, and is being decided, but for motions."""
+    agreement = market.agreements.line(session, caller, agreement_id)
+    coming = coming_wallets(session, agreement_id, market.clock())
+    drafts = market.negotiations.list(session, caller, agreement_id) if caller.wallet else []
+    return {
+        **_seen_by(caller, agreement),
+        "replaced": [
+            {**party, "new_wallet": wallet, "since_s": since_s}
+            for party in agreement["parties"]
+            if party["party"] in coming
+            for wallet, since_s in [coming[party["party"]]]
+        ],
+        "amendments": market.amendments.list(session, caller, agreement_id),
+        "drafts": [each for each in drafts if each["state"] == "open"],
+        "runs": names_of_runs(session, agreement_id),
+    }
 
-    async def replacement(party: dict[str, Any]) -> dict[str, Any]:
-        async with turn:
-            found = await market.contracts.consortium.replacement(key, party["party"])
-        return {**party, "new_wallet": found[0], "since_s": found[1]}
 
-    found = await asyncio.gather(*map(replacement, parties))
-    return [each for each in found if int(each["new_wallet"], 16)]
-
-
-_AT_ONCE = 16  # questions to the chain
-_ON_CHAIN = ("active", "suspended", "terminated", "expired")
 _ASKED = ("suspend", "resume", "terminate", "remove", "replace-wallet", "pardon", "leave")
 
 

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from marketplace.web.format import bips
+from marketplace.web.format import node as name_of
+
 WIDTH = 640
 HEIGHT = 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 14, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 20, 14, 34
 _TICKS = 4
 # Beyond this many rounds the dots would touch.
 _MOST_DOTS = 120
@@ -109,10 +112,34 @@ def share_bar(shares: Sequence[dict[str, Any]]) -> tuple[Slice, ...]:
     x = 0.0
     for share in shares:
         width = share["share_bips"] / 100
-        label = f"{share['organization']} {width:.1f} %"
+        label = f"{share['organization']} {bips(share['share_bips'])}"
         slices.append(Slice(share["party"], round(x, 2), width, label))
         x += width
     return tuple(slices)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """What became of one node in a round."""
+
+    party: int
+    state: str  # as the style sheet calls it
+    crossed: bool
+    label: str
+
+
+def dots(attendance: Sequence[dict[str, Any]]) -> tuple[Dot, ...]:
+    """One for each node, as `attendance` lists them."""
+    return tuple(
+        Dot(
+            each["party"],
+            each["state"].replace(" ", "-"),
+            each["state"] == "rejected",
+            f"{name_of(each['spiffe_id'])}: {each['state']}"
+            + (f", {each['reason']}" if each["reason"] else ""),
+        )
+        for each in attendance
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
@@ -17,6 +18,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from marketplace.app import Market
+from marketplace.storage.database import Database
 from marketplace.storage.models import (
     Comment,
     DraftVersion,
@@ -39,45 +41,64 @@ router = APIRouter(include_in_schema=False)
 LOOK_EVERY_S = 0.5
 _BREATH_S = 15.0  # so that a dead connection is noticed, here and by proxies
 _LISTENERS = 500
+_TURN_S = 0.1  # twice what a page of fifty nodes takes
+_HEARD_EVERY_S = 15
+_TIME_EVERY_S = 60
 
 
 class Changes:
     """The present version of everything that pages show, for any number of listeners."""
 
-    def __init__(self, market: Market, stopping: Callable[[], bool]) -> None:
-        self._market, self._stopping = market, stopping
+    def __init__(
+        self, database: Database, clock: Callable[[], int], stopping: Callable[[], bool]
+    ) -> None:
+        self._database, self._clock, self._stopping = database, clock, stopping
         self._changed = asyncio.Condition()
         self._version = ""
         self._listeners = 0
+        self._turns = itertools.count()
         self._watching: asyncio.Task[None] | None = None
 
     @property
     def full(self) -> bool:
         return self._listeners >= _LISTENERS
 
-    async def versions(self) -> AsyncIterator[str | None]:
-        """The version, whenever it changes; None now and then while it does not."""
+    async def versions(self) -> AsyncGenerator[str | None, None]:
+        """The version, whenever it changes; None now and then while it does not.
+
+        Who is told asks for his page anew. So that they do not all ask at once, and others wait,
+        each is told in his turn, and of what is the version by then.
+        """
         self._listeners += 1
-        if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch(), name="changes")
         try:
             seen = ""
-            while True:
-                async with self._changed:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_BREATH_S):
-                            while self._version == seen and not self._stopping():
-                                await self._changed.wait()
-                    told, seen = self._version != seen, self._version
-                if self._stopping():
-                    return  # or the server would wait for us
-                yield seen if told else None
+            while not self._stopping():
+                if self._watching is None or self._watching.done():
+                    self._watching = asyncio.create_task(self._watch(), name="changes")
+                told = await self._wait(_BREATH_S, seen)
+                if told and seen:
+                    await self._wait(next(self._turns) % self._listeners * _TURN_S)
+                if not self._stopping():  # or the server would wait for us
+                    seen = self._version
+                    yield seen if told else None
         finally:
             self._listeners -= 1
 
+    async def _wait(self, most_s: float, seen: str | None = None) -> bool:
+        """Whether there is another version than that which was seen, or the server ends."""
+
+        def over() -> bool:
+            return self._stopping() or seen not in (None, self._version)
+
+        async with self._changed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(most_s):
+                    await self._changed.wait_for(over)
+            return over()
+
     async def _watch(self) -> None:
         while self._listeners:
-            found = await self._market.database.read(version)
+            found = await self._database.read(version, self._clock())
             if found != self._version or self._stopping():
                 async with self._changed:
                     self._version = found
@@ -99,25 +120,33 @@ async def live(request: Request, caller: CallerOf, market: MarketOf) -> Streamin
 
 
 async def _stream(changes: Changes) -> AsyncIterator[str]:
-    async for found in changes.versions():
-        yield ": still here\n\n" if found is None else f"event: changed\ndata: {found}\n\n"
+    async with aclosing(changes.versions()) as versions:
+        async for found in versions:
+            yield ": still here\n\n" if found is None else f"event: changed\ndata: {found}\n\n"
 
 
 def _changes(request: Request, market: Market) -> Changes:
     state = request.app.state
     if not hasattr(state, "changes"):
-        state.changes = Changes(market, state.stopping)
+        state.changes = Changes(market.database, market.clock, state.stopping)
     found: Changes = state.changes
     return found
 
 
-def version(session: Session) -> str:
-    """A word that changes when any page might."""
+def version(session: Session, now_s: int) -> str:
+    """A word that changes when any page might.
+
+    Each node is heard of every minute, and many of them all the time: what they say is seen on open
+    pages a few times a minute, what time alone changes (who is silent, what is over) once.
+    """
+    last = sa.select(Event.id, Event.block_hash).order_by(Event.id.desc()).limit(1).subquery()
     parts = session.execute(
         sa.select(
-            sa.select(sa.func.max(Event.id)).scalar_subquery(),
-            sa.select(sa.func.count(Event.id)).scalar_subquery(),
-            sa.select(sa.func.max(NodeStatus.received_s)).scalar_subquery(),
+            # After a reorganization the last event is another one, or of another block.
+            sa.select(last.c.id).scalar_subquery(),
+            sa.select(last.c.block_hash).scalar_subquery(),
+            sa.select(sa.func.count(NodeStatus.spiffe_id)).scalar_subquery(),
+            sa.select(sa.func.max(NodeStatus.received_s) // _HEARD_EVERY_S).scalar_subquery(),
             sa.select(sa.func.count(Party.signature)).scalar_subquery(),
             sa.select(sa.func.count(Party.number)).scalar_subquery(),
             sa.select(sa.func.sum(Operation.attempts)).scalar_subquery(),
@@ -134,4 +163,4 @@ def version(session: Session) -> str:
             sa.select(sa.func.max(Announcement.number)).scalar_subquery(),  # time brings some
         )
     ).one()
-    return hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((*parts, now_s // _TIME_EVERY_S)).encode()).hexdigest()[:16]

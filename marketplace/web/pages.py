@@ -16,6 +16,7 @@ from marketplace.identity import sign_in
 from marketplace.nodes import status
 from marketplace.nodes.registry import registrations
 from marketplace.runs import earnings, pools, rounds, usage, views
+from marketplace.runs.leaders import Leaders
 from marketplace.runs.readmodel import run_seen
 from marketplace.web import charts
 from marketplace.web.callers import COOKIE, CallerOf, MarketOf
@@ -47,19 +48,20 @@ async def run(request: Request, run_id: Hash, caller: CallerOf, market: MarketOf
 def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str, Any]:
     run = run_seen(session, caller, run_id)
     registered = registrations(session, run.agreement.id)
-    nodes = status.list_nodes(session, caller, run.agreement.id, now_s)
+    nodes = status.list_registered(session, caller, run.agreement, registered, now_s)
     present = [node for node in nodes if not node["retired"]]
     count = max(3, min(_LATEST_ROUNDS, _MOST_DOTS // max(1, len(present))))
     latest = rounds.latest_rounds(session, run, count)
-    shown = views.show(session, run, registered)
+    began, leaders = rounds.beginnings(session, run, latest), Leaders.read(session, run, registered)
+    shown = views.show(session, run, leaders, began)
+    samples = earnings.samples_of(nodes)
     return {
         "run": shown,
-        "latest": views.shown_rounds(session, run, registered, latest)[::-1],
-        "earnings": earnings.earnings(session, run, nodes),
+        "latest": views.shown_rounds(run, registered, leaders, latest, began)[::-1],
+        "earnings": earnings.sums_of(session, run, run.agreement.parties, samples),
         "usage": usage.usage(session, run),
         "pool": pools.show(session, run),
         "nodes": present,
-        "parties": {node["spiffe_id"]: node["party"] for node in nodes},
         "chart": charts.loss_chart(rounds.losses(session, [run])[run_id], shown),
         "ring": charts.ring(present, shown["leader"]),
     }

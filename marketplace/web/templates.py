@@ -23,7 +23,7 @@ _templates = Jinja2Templates(Path(__file__).parent / "templates")
 _templates.env.filters |= FILTERS
 # What comes out of `to_html` is markup made by us: nobody's HTML gets through it.
 _templates.env.filters["document"] = lambda text: Markup(to_html(text))
-_templates.env.globals |= {"percent": percent, "share_bar": charts.share_bar}
+_templates.env.globals |= {"percent": percent, "share_bar": charts.share_bar, "dots": charts.dots}
 
 
 def zoned(text: str) -> Markup:

@@ -71,6 +71,11 @@ def to_do(federation: Federation) -> str:
     return page.partition("To do")[2].partition("</section>")[0]
 
 
+def decisions(federation: Federation) -> str:
+    with browser(federation.world, federation.wallets["clinic-c"]) as owner:
+        return owner.get(f"/agreements/{federation.agreement_id}/decisions").text
+
+
 def test_an_admin_is_told_what_is_voted_on_and_what_stands_still(agreed: Federation) -> None:
     link = f"/agreements/{agreed.agreement_id}/decisions"
     with agreed.owner("clinic-a") as owner:
@@ -193,10 +198,14 @@ def test_a_lost_wallet_is_replaced_after_a_delay_within_which_it_can_veto(
         told = owner.governance.history(agreed.agreement_id)
         assert "is to become the wallet of clinic-c" in told[0]["what"]
         assert "veto" in told[0]["undo"]
+        alarm = decisions(agreed).partition("The wallet of clinic-c is being replaced")[2]
+        assert new.address in alarm
+        assert "Veto" in alarm.partition("</section>")[0]
         prepared = owner.governance.prepare("veto", agreed.agreement_id, "clinic-c")
         owner.wait(owner.governance.act(prepared)["id"])
         told = owner.governance.history(agreed.agreement_id)
         assert "Vetoed" in [each["kind"] for each in told[:2]]
+        assert "is being replaced" not in decisions(agreed)
         with pytest.raises(errors.Conflict, match="no replacement"):
             owner.governance.prepare("veto", agreed.agreement_id, "clinic-c")
         assert owner.agreement(agreed.agreement_id)["parties"][2]["wallet"] == owner.wallet.address

@@ -40,9 +40,9 @@ async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const scrolled = [...document.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+  const scrolled = [...document.querySelectorAll(".scroll")].map((each) => [each.scrollLeft, each.scrollTop]);
   document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
-  document.querySelectorAll(".scroll").forEach((each, n) => (each.scrollLeft = scrolled[n] ?? 0));
+  document.querySelectorAll(".scroll").forEach((each, n) => each.scrollTo(...(scrolled[n] ?? [0, 0])));
   ages();
   document.dispatchEvent(new Event("swapped"));
 }
@@ -58,14 +58,17 @@ async function catchUp() {
   }
 }
 
+let source = null;
+let lost = null;
+let known = null; // the last word of the server
+
 function listen() {
-  const source = new EventSource("/api/live");
+  if (source || document.hidden) return;
   const stale = document.getElementById("stale");
-  let first = true;
-  let lost = null;
-  source.addEventListener("changed", () => {
-    due = !first;
-    first = false;
+  source = new EventSource("/api/live");
+  source.addEventListener("changed", (event) => {
+    due ||= known !== null && known !== event.data;
+    known = event.data;
     document.dispatchEvent(new Event("changed"));
   });
   source.addEventListener("open", () => {
@@ -76,9 +79,19 @@ function listen() {
   // The browser tries again by itself; a restart of the marketplace is no news.
   source.addEventListener("error", () => {
     lost ??= setTimeout(() => (stale.hidden = false), LOST_AFTER_MS);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, LOST_AFTER_MS);
-    first = false;
+    known ??= "";
+    if (source.readyState !== EventSource.CLOSED) return;
+    source = null;
+    setTimeout(listen, LOST_AFTER_MS);
   });
+}
+
+// Browsers have six connections to a place, for all tabs together: who is not looked at needs none.
+function leave() {
+  source?.close();
+  source = null;
+  clearTimeout(lost);
+  lost = null;
 }
 
 ages();
@@ -87,6 +100,7 @@ setInterval(ages, 1000);
 if (!/^\/(sign-in$|join\/)/.test(location.pathname)) {
   listen();
   setInterval(catchUp, SETTLE_MS);
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
 }
 
 document.addEventListener("outdated", () => (due = true));
