@@ -22,11 +22,8 @@ from marketplace.agreements.standing import Standing, is_withdrawn, standings
 from marketplace.chain import outbox
 from marketplace.chain.postings import Activation, kind_of
 from marketplace.errors import Conflict, NotAllowed, WrongSignature
-from marketplace.storage.models import Agreement, Operation, Party
+from marketplace.storage.models import WITHOUT_TEXT, Agreement, Operation, Party
 from marketplace.storage.pieces import ALL, By, Piece, cut
-
-# Lists show no texts, which are the largest part of an agreement.
-WITHOUT_TEXT = (sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.consortium import State
-from marketplace.storage.models import AdmittedAgreement, AgreementVersion, Event
+from marketplace.storage.models import AdmittedAgreement, Agreement, AgreementVersion, Event
 
 _STANDINGS: Final = {
     State.ACTIVE: "active",
@@ -90,6 +90,16 @@ def is_active(session: Session, agreement_id: str) -> bool:
         Event.agreement_id == agreement_id, Event.kind == "AgreementActivated"
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def is_in_force(session: Session, agreement: Agreement, now_s: int) -> bool:
+    """Whether it came into force, and is neither suspended nor over."""
+    over = now_s > agreement.message["not_after"]
+    return (
+        is_active(session, agreement.id)
+        and not over
+        and standing(session, agreement.id) == "active"
+    )
 
 
 def is_withdrawn(session: Session, version_hash: str) -> bool:

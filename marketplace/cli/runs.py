@@ -216,7 +216,7 @@ def _warn_of_missing_nodes(client: MarketClient, agreement: str) -> None:
 
 
 def run_id(client: MarketClient, given: str) -> str:
-    """The id of the caller's run of this name, or that begins like this."""
+    """The id of the caller's newest run of this name, or of the one whose id begins like this."""
     if len(given) == 66:
         return given
     known = client.runs()

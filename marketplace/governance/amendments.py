@@ -20,11 +20,9 @@ from contracts.messages import Domain, from_json, recover, struct_hash, to_json,
 from marketplace.access import Caller, agreement_seen
 from marketplace.agreements.drafts import Draft
 from marketplace.agreements.names import must_own_name
-from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.standing import (
-    is_active,
+    is_in_force,
     out_parties,
-    standing,
     version_in_force,
 )
 from marketplace.chain import outbox
@@ -32,6 +30,7 @@ from marketplace.chain.governing import Amendment
 from marketplace.consortia.views import visible_negotiations
 from marketplace.errors import Conflict, NotFound, WrongSignature
 from marketplace.storage.models import (
+    WITHOUT_TEXT,
     Agreement,
     AgreementVersion,
     Negotiation,
@@ -40,7 +39,10 @@ from marketplace.storage.models import (
 )
 from marketplace.storage.pieces import ALL, By, Piece, cut
 
-_WITHOUT_TEXT = (sa.orm.defer(AgreementVersion.document), sa.orm.defer(AgreementVersion.fields))
+_NO_TEXT = (
+    sa.orm.defer(AgreementVersion.document),
+    sa.orm.defer(AgreementVersion.fields),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Amendments:
         query = sa.select(AgreementVersion).where(
             AgreementVersion.agreement_id == agreement.id, AgreementVersion.version > 1
         )
-        query = query.options(*_WITHOUT_TEXT)
+        query = query.options(*_NO_TEXT)
         order = (
             By(AgreementVersion.version, falling=True),
             By(AgreementVersion.created_s, falling=True),
@@ -184,8 +186,7 @@ def _view(
 
 def must_be_amendable(session: Session, agreement: Agreement, now_s: int) -> None:
     """Refuses where the contract would. Raises Conflict."""
-    over = now_s > agreement.message["not_after"]
-    if not is_active(session, agreement.id) or over or standing(session, agreement.id) != "active":
+    if not is_in_force(session, agreement, now_s):
         raise Conflict(
             "only an agreement in force can be amended",
             hint="one that is suspended has to be resumed first; one that is over needs a new one",

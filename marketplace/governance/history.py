@@ -13,6 +13,7 @@ from marketplace.access import Caller, agreement_seen
 from marketplace.agreements.document import token_amount
 from marketplace.clock import iso
 from marketplace.nodes.registry import registrations
+from marketplace.runs import beginning, pools
 from marketplace.storage.models import Agreement, Event
 from marketplace.storage.models.ledger import Block
 from marketplace.storage.pieces import ALL, By, Piece, cut
@@ -166,7 +167,7 @@ class _Teller:
         anew = f" anew, as generation {data['generation']}" if data["generation"] > 1 else ""
         return (
             f"Run {data['name']} begun{anew}",
-            "Cannot be undone. A run that nobody funds pays nobody, and ends with the agreement.",
+            beginning.UNDO,
         )
 
     def funded(self, data: dict[str, Any]) -> tuple[str, str]:
@@ -174,7 +175,7 @@ class _Teller:
         known = {each.wallet: each.organization for each in self._agreement.parties}
         return (
             f"{known.get(sender, sender)} paid {tokens} tokens into the pool of {data['run']}",
-            "What has not vested when the run ends returns to its sponsor.",
+            pools.UNDO,
         )
 
     def _name(self, data: dict[str, Any]) -> str:

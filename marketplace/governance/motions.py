@@ -27,7 +27,6 @@ from contracts.messages import (
 from contracts.parties import parties_in
 from marketplace.access import Caller, visible
 from marketplace.agreements.remarks import remark
-from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.chain import outbox
 from marketplace.chain.governing import Decision, Pardoning
 from marketplace.errors import Conflict, NotAllowed, NotFound, WrongSignature
@@ -43,7 +42,7 @@ from marketplace.governance.wishes import (
 )
 from marketplace.identity.secrets import new_id
 from marketplace.storage.database import Database
-from marketplace.storage.models import Agreement, MotionVote
+from marketplace.storage.models import WITHOUT_TEXT, Agreement, MotionVote
 from marketplace.storage.models import Motion as MotionRow
 from marketplace.storage.pieces import ALL, By, Piece, cut
 

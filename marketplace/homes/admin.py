@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.agreements.service import WITHOUT_TEXT, summaries
+from marketplace.agreements.service import summaries
 from marketplace.chain import outbox
 from marketplace.consortia.views import summaries as summaries_of_drafts
 from marketplace.consortia.views import visible_negotiations
@@ -17,7 +17,14 @@ from marketplace.homes.news import latest
 from marketplace.homes.operator import SOON_S
 from marketplace.nodes import status
 from marketplace.runs import views
-from marketplace.storage.models import Agreement, Enrollment, Negotiation, Operation, Rejection
+from marketplace.storage.models import (
+    WITHOUT_TEXT,
+    Agreement,
+    Enrollment,
+    Negotiation,
+    Operation,
+    Rejection,
+)
 
 _FAILED_SHOWN_S = 7 * 86_400
 
@@ -99,7 +106,7 @@ def _without_nodes(
 def _without_runs(
     agreements: list[dict[str, Any]], nodes: list[dict[str, Any]], runs: list[dict[str, Any]]
 ) -> list[dict[str, str]]:
-    """Agreements whose nodes are all there, and nobody has begun a run."""
+    """Agreements in force whose parties all have nodes, and under which no run has begun."""
     present = {(node["agreement"], node["party"]) for node in nodes}
     begun = {run["agreement"] for run in runs}
     return [

@@ -9,11 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from marketplace.access import Caller, visible
-from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.standing import standings
 from marketplace.homes.news import OF_NODES, latest
 from marketplace.nodes import status
-from marketplace.storage.models import Agreement, Party
+from marketplace.storage.models import WITHOUT_TEXT, Agreement, Party
 
 _DAY_S = 86_400
 SOON_S = _DAY_S  # built-in certificates are renewed at half of their 72 h

@@ -11,15 +11,14 @@ from sqlalchemy.orm import Session
 from contracts.messages import Terms, from_json
 from contracts.parties import parties_in
 from marketplace.access import Caller
-from marketplace.agreements.service import WITHOUT_TEXT
 from marketplace.agreements.terms import BUDGET_RULES, METERING, name_of
 from marketplace.homes import news
 from marketplace.money.choices import periods
 from marketplace.nodes.status import nodes_of
 from marketplace.runs import views
-from marketplace.runs.earnings import IN_ROUND, LATEST, earned, in_round, samples_of
+from marketplace.runs.earnings import IN_ROUND, LATEST, in_round, samples_of, sums_of_seats
 from marketplace.runs.readmodel import RunFigures, runs_seen
-from marketplace.storage.models import Agreement, Credit, Event, Party, Round
+from marketplace.storage.models import WITHOUT_TEXT, Agreement, Credit, Event, Party, Round
 
 _FOUNDED: Final = sa.select(Event.agreement_id).where(Event.kind == "AgreementActivated")
 
@@ -52,7 +51,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
             "claims": claims.get(run.run_id, []),
             "latest": latest.get(run.run_id, []),
         }
-        for (run, _), told in zip(seats, earned(session, seats, samples), strict=True)
+        for (run, _), told in zip(seats, sums_of_seats(session, seats, samples), strict=True)
     ]
     return {
         "runs": runs,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from marketplace.access import Caller, visible
 from marketplace.storage.models import Agreement, Event
 from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry, LedgerPosting
+from metering.ledger import scope_of
 
 MOST_AT_ONCE: Final = 200
 _SHOWN: Final = (
@@ -82,5 +83,5 @@ def _scopes(session: Session, caller: Caller) -> set[str]:
 
 
 def _concerns(account: str, scopes: set[str] | None, run_id: str | None) -> bool:
-    scope = account.split(":", 2)[1]  # as `Account` wrote it
+    scope = scope_of(account)
     return (scopes is None or scope in scopes) and run_id in (None, scope)

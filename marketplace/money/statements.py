@@ -107,7 +107,7 @@ class Statements:
         return block is not None and block.hash == period.last_block_hash
 
     def _issue(self, held: Sequence[Membership], organization: str, period: Period) -> Issued:
-        records, samples = self.database.read_now(_records, held, period.last_block)
+        records, reports = self.database.read_now(_records, held, period.last_block)
         # As of the period's end: a wallet that came later is no part of it.
         wallet = held[0].wallets[0]
         past = memberships_held(
@@ -119,7 +119,7 @@ class Statements:
             raise Conflict(f"{organization} took part in nothing by then", hint="a later period")
         holder = holder_of(past, records, organization)
         try:
-            reading = read(records, _samples_of(samples, records))
+            reading = read(records, _samples_of(reports, records))
             statement = draw_up(
                 reading.facts,
                 reading.rounds,
@@ -139,8 +139,11 @@ class Statements:
         return Issued(envelope, names)
 
 
-class Report(NamedTuple):
-    """How many samples a node trained on, in which rounds: numbers with spaces between them."""
+class _Reported(NamedTuple):
+    """How many samples a node trained on, in which rounds.
+
+    The rounds are numbers with spaces between them: so the database joins them.
+    """
 
     run_id: str
     spiffe_id: str
@@ -191,7 +194,7 @@ def _held(
 
 def _records(
     session: Session, held: Sequence[Membership], last_block: int
-) -> tuple[list[Record], list[Report]]:
+) -> tuple[list[Record], list[_Reported]]:
     """The records of agreements and of the runs of these memberships or paid by their wallets."""
     agreements = [each.agreement_id for each in held]
     wallets = {wallet for each in held for wallet in each.wallets}
@@ -215,12 +218,12 @@ def _records(
     return records, _reported(session, [each for each in runs if each])
 
 
-def _reported(session: Session, runs: Collection[str]) -> list[Report]:
+def _reported(session: Session, runs: Collection[str]) -> list[_Reported]:
     """What nodes told of their samples; mostly a node's are the same in all of its rounds."""
     same = UsageReport.run_id, UsageReport.spiffe_id, UsageReport.samples
     rounds = sa.func.aggregate_strings(sa.cast(UsageReport.round, sa.Text), " ")
     query = sa.select(*same, rounds).where(UsageReport.run_id.in_(runs)).group_by(*same)
-    return [Report(*row) for row in session.execute(query)]
+    return [_Reported(*row) for row in session.execute(query)]
 
 
 def _ordered(session: Session, *which: sa.ColumnElement[bool]) -> list[Record]:
@@ -231,7 +234,7 @@ def _ordered(session: Session, *which: sa.ColumnElement[bool]) -> list[Record]:
 
 
 def _samples_of(
-    reports: Iterable[Report], records: Sequence[Record]
+    reports: Iterable[_Reported], records: Sequence[Record]
 ) -> Callable[[str, int], Mapping[int, int]]:
     """Adds up what nodes reported, by the organizations that their SPIFFE IDs name."""
     agreements = {each.run_id: each.agreement_id for each in records if each.kind == "RunCreated"}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from marketplace.access import Caller, visible
 from marketplace.nodes.credentials import must_be_enrolled
 from marketplace.nodes.registry import Registered, registrations_of
-from marketplace.storage.models import Agreement, Enrollment, NodeStatus
+from marketplace.storage.models import WITHOUT_TEXT, Agreement, Enrollment, NodeStatus
 
 # After three heartbeats of a minute's rhythm have failed to come.
 SILENT_AFTER_S = 180
@@ -71,7 +71,7 @@ def list_nodes(
     query = sa.select(Agreement).where(visible(caller, Agreement.id))
     if agreement_id is not None:
         query = query.where(Agreement.id == agreement_id)
-    query = query.options(sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
+    query = query.options(*WITHOUT_TEXT)
     agreements = session.scalars(query.order_by(Agreement.created_s.desc(), Agreement.id)).all()
     return _listed(caller, nodes_of(session, agreements, now_s))
 

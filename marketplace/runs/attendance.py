@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from marketplace.nodes.registry import Registered
-from marketplace.runs.rounds import Beginning
+from marketplace.runs.rounds import Opening
 from marketplace.storage.models import Round
 
 # docs/protocol.md, Signed messages
@@ -37,11 +37,11 @@ class Attended(StrEnum):
     LEFT_OUT = "left out"  # its organization was suspected, suspended or in quarantine
 
 
-def attendance(began: Beginning, nodes: Sequence[Registered], row: Round) -> list[dict[str, Any]]:
+def attendance(opening: Opening, nodes: Sequence[Registered], row: Round) -> list[dict[str, Any]]:
     """Every node that was enrolled when the round opened, by SPIFFE ID.
 
     Args:
-        began: how the round did.
+        opening: how the round was opened.
         nodes: all registrations under its agreement, by SPIFFE ID.
         row: the sealed round.
     """
@@ -51,22 +51,22 @@ def attendance(began: Beginning, nodes: Sequence[Registered], row: Round) -> lis
         {
             "spiffe_id": each.spiffe_id,
             "party": each.party,
-            "state": _state(each, began, signers, rejected, paid).value,
+            "state": _state(each, opening, signers, rejected, paid).value,
             "reason": rejected.get(each.registration),
         }
-        for each in began.enrolled(nodes)
+        for each in opening.enrolled(nodes)
     ]
 
 
 def _state(
     node: Registered,
-    began: Beginning,
+    opening: Opening,
     signers: set[int],
     rejected: dict[int, str],
     paid: set[int],
 ) -> Attended:
     signed = node.registration in signers
-    if node.party not in began.counted:
+    if node.party not in opening.counted:
         return Attended.LEFT_OUT
     if node.registration in rejected:
         return Attended.REJECTED

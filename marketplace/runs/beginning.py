@@ -8,21 +8,30 @@ from sqlalchemy.orm import Session
 
 from contracts import Contracts
 from contracts.training import State
-from marketplace.agreements.standing import is_active
+from marketplace.agreements.standing import is_in_force
 from marketplace.errors import Conflict, InvalidInput
+from marketplace.storage.models import Agreement
 
 _NAME = re.compile(r"[a-z0-9.-]{1,63}")
+UNDO = (
+    "Nothing takes a run off the chain. One that nobody funds pays nobody, and ends with its "
+    "agreement."
+)
 
 
-def check(session: Session, agreement_id: str, name: str) -> None:
+def must_be_possible(session: Session, agreement: Agreement, name: str, now_s: int) -> None:
     """Refuses what no contract has to be asked about.
 
     Raises:
         Conflict: the agreement is not in force.
         InvalidInput: no name for a run.
     """
-    if not is_active(session, agreement_id):
-        raise Conflict("the agreement is not in force", hint="wait until all have signed")
+    if not is_in_force(session, agreement, now_s):
+        raise Conflict(
+            "the agreement is not in force",
+            hint="wait until all have signed; one that is suspended has to be resumed, and one "
+            "that is over needs a new one",
+        )
     if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name!r} cannot be the name of a run",
@@ -55,7 +64,4 @@ def effect_of(name: str, generation: int) -> str:
         if generation > 1
         else ""
     )
-    return (
-        f"Begins {name}{anew}: round 0 opens for the nodes that are enrolled then. Nothing takes a "
-        "run off the chain; one that nobody funds pays nobody, and ends with its agreement."
-    )
+    return f"Begins {name}{anew}: round 0 opens for the nodes that are enrolled then. {UNDO}"

@@ -18,7 +18,7 @@ from marketplace.agreements.terms import METERING, name_of
 from marketplace.chain.books import balances_of
 from marketplace.nodes.status import nodes_of
 from marketplace.runs.readmodel import RunFigures, run_seen
-from marketplace.runs.rounds import split_otherwise
+from marketplace.runs.splits import split_otherwise
 from marketplace.storage.models import Credit, Event, Party
 from marketplace.storage.pieces import By, Piece, cut
 from metering.ledger import Account, Kind
@@ -37,23 +37,11 @@ def show_earnings(session: Session, caller: Caller, run_id: str, now_s: int) -> 
     word: without it for every organization there is no `size_wei`. `rounds` are the latest.
     """
     run = run_seen(session, caller, run_id)
-    return earnings(session, run, nodes_of(session, [run.agreement], now_s))
-
-
-def earnings(
-    session: Session, run: RunFigures, nodes: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """`show_earnings`, of a run at hand.
-
-    Args:
-        session: reads.
-        run: the run.
-        nodes: those of its agreement, as `nodes.status.nodes_of` has them.
-    """
+    samples = samples_of(nodes_of(session, [run.agreement], now_s))
     latest = _latest(session, run)
     shown = [
         told | {"rounds": latest.get(told["party"], [])}
-        for told in sums_of(session, run, run.agreement.parties, samples_of(nodes))
+        for told in sums_of(session, run, run.agreement.parties, samples)
     ]
     return {
         "run": run.run_id,
@@ -76,10 +64,10 @@ def sums_of(
         parties: of its agreement.
         samples: of all its parties, as `samples_of` has them.
     """
-    return earned(session, [(run, party) for party in parties], {run.agreement.id: samples})
+    return sums_of_seats(session, [(run, party) for party in parties], {run.agreement.id: samples})
 
 
-def earned(
+def sums_of_seats(
     session: Session,
     seats: Sequence[tuple[RunFigures, Party]],
     samples: Mapping[str, Mapping[int, int]],

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from contracts.messages import leader_rank
 from marketplace.nodes.registry import Registered
 from marketplace.runs.readmodel import RunFigures
-from marketplace.runs.rounds import Beginning
+from marketplace.runs.rounds import Opening
 from marketplace.storage.models import Enrollment
 
 
@@ -26,7 +26,7 @@ class Leaders:
         run_id: 0x-hex.
         organizations: by party.
         members: all registrations under the agreement.
-        idle: keys of those that may not lead.
+        barred: keys of those that may not lead.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class Leaders:
         run_id: str,
         organizations: Mapping[int, str],
         members: Iterable[Registered],
-        idle: Container[str],
+        barred: Container[str],
     ) -> None:
         self._run_id = bytes.fromhex(run_id[2:])
         self._organizations = organizations
         self._members = sorted(members, key=lambda member: member.spiffe_id)
-        self._idle = idle
+        self._barred = barred
 
     @classmethod
     def read(cls, session: Session, run: RunFigures, members: Iterable[Registered]) -> Self:
@@ -47,15 +47,15 @@ class Leaders:
         names = {party.number: party.organization for party in run.agreement.parties}
         return cls(run.run_id, names, members, _may_not_lead(session, run.agreement.id))
 
-    def of(self, number: int, began: Beginning, term: int) -> str | None:
+    def of(self, number: int, opening: Opening, term: int) -> str | None:
         """SPIFFE ID of who leads a term of a round; None if there is nobody in it."""
-        everyone = began.members(self._members)
+        everyone = opening.members(self._members)
         # Where nobody may, everybody does: a run without leaders would stand still.
-        eligible = [each for each in everyone if each.key not in self._idle] or everyone
+        eligible = [each for each in everyone if each.key not in self._barred] or everyone
         seats: dict[str, list[str]] = {}
         for each in eligible:
             seats.setdefault(self._organizations[each.party], []).append(each.spiffe_id)
-        root = bytes.fromhex(began.root[2:])
+        root = bytes.fromhex(opening.root[2:])
         ranked = [seats[each] for each in _ranking(self._run_id, number, root, frozenset(seats))]
         deepest = max(map(len, ranked), default=0)
         order = [nodes[k] for k in range(deepest) for nodes in ranked if k < len(nodes)]

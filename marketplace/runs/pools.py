@@ -55,7 +55,8 @@ class Pools:
         Raises:
             NotFound: no such run that the caller may see.
             InvalidInput: no amount.
-            Conflict: the pool is closed.
+            Conflict: the pool is closed, or holds payments that are not final yet: whoever paid
+                them, and sees nothing of them here, must not pay twice.
             ChainRefusal: the wallet has not that many tokens.
         """
         run = await self.database.read(run_seen, caller, run_id)
@@ -68,6 +69,12 @@ class Pools:
         )
         if pool.closed:
             raise Conflict(f"{run.name} is over", hint="begin it anew, and fund that run")
+        if pool.funded > run.funded_wei:
+            raise Conflict(
+                f"{token_amount(pool.funded - run.funded_wei)} tokens were paid into the pool of "
+                f"{run.name} just now, and are not final yet",
+                hint="wait until its page shows them; then pay in what is missing",
+            )
         must_have(payer, balance_wei, amount_wei)
         told = f"{token_amount(amount_wei)} tokens"
         approve = token.call("approve", rewards.address, amount_wei)

@@ -20,7 +20,7 @@ from marketplace.agreements.terms import BUDGET_RULES, METERING, NO_HASH
 from marketplace.chain.books import balances_of
 from marketplace.chain.outbox import events_of
 from marketplace.errors import NotFound
-from marketplace.storage.models import Agreement, Event, Round
+from marketplace.storage.models import WITHOUT_TEXT, Agreement, Event, Round
 from marketplace.storage.pieces import ALL, By, Piece, cut
 from metering.ledger import Account, Kind, credited_wei
 from metering.vesting import initial_loss_e9, vested_per_round_wei, vested_wei
@@ -65,7 +65,9 @@ class RunFigures:
     sealed: Sealed | None
     gains: Gains | None
     ending: Ending | None
-    """Why it is over; None while it is open."""
+    """Why no round follows; None while one is open."""
+    is_settled: bool
+    """Whether all rounds are paid, and the pool is closed."""
     funded_wei: int
     credited_wei: int
 
@@ -193,7 +195,7 @@ def _query(caller: Caller) -> sa.Select[Event, Agreement]:
         sa.select(Event, Agreement)
         .join(Agreement, Agreement.id == Event.agreement_id)
         .where(Event.kind == "RunCreated", visible(caller, Event.agreement_id))
-        .options(sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))
+        .options(*WITHOUT_TEXT)
     )
 
 
@@ -213,7 +215,8 @@ def _read(session: Session, query: sa.Select[Event, Agreement]) -> list[RunFigur
             agreement=agreement,
             sealed=sealed.get(run_id),
             gains=_gains(session, run_id) if _is_local(created) else None,
-            ending=endings.get(run_id),
+            ending=endings.get(run_id, (None, False))[0],
+            is_settled=endings.get(run_id, (None, False))[1],
             funded_wei=-balance(Account(Kind.SPONSOR, run_id)),
             credited_wei=credited_wei(run_id, balance),
         )
@@ -261,11 +264,15 @@ def _sealed(session: Session, run_ids: Collection[str]) -> Mapping[str, Sealed]:
     }
 
 
-def _endings(session: Session, run_ids: Collection[str]) -> Mapping[str, Ending]:
-    query = sa.select(Event.run_id, Event.data).where(
-        Event.kind == "Finished", Event.run_id.in_(run_ids)
+def _endings(session: Session, run_ids: Collection[str]) -> Mapping[str, tuple[Ending, bool]]:
+    """Why runs ended, and whether they are settled: under local metering that comes later."""
+    query = sa.select(Event.run_id, Event.kind, Event.data).where(
+        Event.kind.in_(("Ended", "Finished")), Event.run_id.in_(run_ids)
     )
-    return {run_id: Ending(data["ending"]) for run_id, data in session.execute(query) if run_id}
+    return {
+        row.run_id: (Ending(row.data["ending"]), row.kind == "Finished")
+        for row in session.execute(query.order_by(Event.block, Event.log_index))
+    }
 
 
 def _gains(session: Session, run_id: str) -> Gains | None:

@@ -98,7 +98,7 @@ class RunRequests:
         agreement = agreement_seen(session, caller, agreement_id)
         party = party_of(agreement, lambda each: each.organization == organization, organization)
         must_speak_for(caller, party)
-        beginning.check(session, agreement.id, name)
+        beginning.must_be_possible(session, agreement, name, self.clock())
         return party.number, agreement.message["terms"]
 
     async def create(
@@ -126,7 +126,7 @@ class RunRequests:
         now_s: int,
     ) -> dict[str, Any]:
         agreement = agreement_seen(session, caller, "0x" + request.agreement.hex())
-        beginning.check(session, agreement.id, request.name)
+        beginning.must_be_possible(session, agreement, request.name, now_s)
         if to_json(terms) != agreement.message["terms"]:
             raise InvalidInput(
                 "these are not the terms of the agreement",

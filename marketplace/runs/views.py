@@ -15,7 +15,7 @@ from marketplace.runs.attendance import REASONS, attendance
 from marketplace.runs.leaders import Leaders
 from marketplace.runs.notes import notes_of
 from marketplace.runs.readmodel import RunFigures, run_seen, runs_seen
-from marketplace.runs.rounds import Beginning, beginnings, rounds_of
+from marketplace.runs.rounds import Opening, openings_of, rounds_of
 from marketplace.storage.models import Round
 from marketplace.storage.pieces import ALL, Piece
 
@@ -55,14 +55,14 @@ def show_run(session: Session, caller: Caller, run_id: str) -> dict[str, Any]:
     """One run. Raises NotFound."""
     run = run_seen(session, caller, run_id)
     leaders = Leaders.read(session, run, registrations(session, run.agreement.id))
-    return show(session, run, leaders, beginnings(session, run))
+    return show(session, run, leaders, openings_of(session, run))
 
 
 def show(
-    session: Session, run: RunFigures, leaders: Leaders, began: Mapping[int, Beginning]
+    session: Session, run: RunFigures, leaders: Leaders, openings: Mapping[int, Opening]
 ) -> dict[str, Any]:
-    """`show_run`, of a run at hand; the open round, if there is one, is among those that began."""
-    opened = None if run.open_round is None else began[run.open_round]
+    """`show_run`, of a run at hand; with the opening of its open round."""
+    opened = None if run.open_round is None else openings[run.open_round]
     return summary(run) | {
         "leader": None if opened is None else leaders.of(run.rounds, opened, term=0),
         "note": notes_of(session, [run.run_id])[run.run_id],
@@ -78,7 +78,7 @@ def summary(run: RunFigures) -> dict[str, Any]:
         "generation": run.created.data["generation"],
         "agreement": run.agreement.id,
         "agreement_title": run.agreement.title,
-        "state": "open" if run.ending is None else "finished",
+        "state": _state(run),
         "ending": None if run.ending is None else ENDINGS[run.ending],
         "round": run.open_round,
         "sealed_rounds": run.rounds,
@@ -100,6 +100,12 @@ def summary(run: RunFigures) -> dict[str, Any]:
     }
 
 
+def _state(run: RunFigures) -> str:
+    if run.ending is None:
+        return "open"
+    return "finished" if run.is_settled else "settling"
+
+
 def list_rounds(
     session: Session, caller: Caller, run_id: str, piece: Piece = ALL
 ) -> list[dict[str, Any]]:
@@ -113,7 +119,7 @@ def list_rounds(
     nodes = registrations(session, run.agreement.id)
     rounds = rounds_of(session, run, piece)
     leaders = Leaders.read(session, run, nodes)
-    return shown_rounds(run, nodes, leaders, rounds, beginnings(session, run, rounds))
+    return shown_rounds(run, nodes, leaders, rounds, openings_of(session, run, rounds))
 
 
 def shown_rounds(
@@ -121,7 +127,7 @@ def shown_rounds(
     registered: Sequence[Registered],
     leaders: Leaders,
     rounds: Sequence[Round],
-    began: Mapping[int, Beginning],
+    openings: Mapping[int, Opening],
 ) -> list[dict[str, Any]]:
     """Sealed rounds, with everybody who was enrolled in them."""
     organizations = {party.number: party.organization for party in run.agreement.parties}
@@ -131,7 +137,7 @@ def shown_rounds(
         {
             "round": row.number,
             "term": row.term,
-            "leader": leaders.of(row.number, began[row.number], row.term),
+            "leader": leaders.of(row.number, openings[row.number], row.term),
             "loss_before_e9": row.loss_before_e9,
             "loss_after_e9": row.loss_after_e9,
             "metric_e9": row.metric_e9,
@@ -148,7 +154,7 @@ def shown_rounds(
                 for number, code in row.rejects
             ],
             "signers": [nodes[number].spiffe_id for number in row.signers],
-            "attendance": attendance(began[row.number], by_name, row),
+            "attendance": attendance(openings[row.number], by_name, row),
             "credited_wei": str(row.credited_wei),
             "transaction": row.event.transaction,
             "block": row.event.block,

@@ -14,8 +14,7 @@ from marketplace.agreements.document import rule_rows
 from marketplace.agreements.terms import METERING, name_of
 from marketplace.app import Market
 from marketplace.nodes import status
-from marketplace.runs import views
-from marketplace.runs.pools import UNDO
+from marketplace.runs import beginning, pools, views
 from marketplace.storage.pieces import ALL
 from marketplace.web.callers import CallerOf, MarketOf
 from marketplace.web.fields import Hash
@@ -30,7 +29,7 @@ async def new_run(
     agreement_id: Hash,
     caller: CallerOf,
     market: MarketOf,
-    name: Annotated[str, Query(max_length=63)] = "",
+    name: Annotated[str, Query(max_length=63, pattern="^[a-z0-9.-]*$")] = "",
 ) -> Response:
     """`name`: what the form proposes; that of a finished run is begun anew."""
     shown = await market.database.read(_shown, market, caller, agreement_id)
@@ -52,5 +51,5 @@ def _shown(session: Session, market: Market, caller: Caller, agreement_id: str) 
         "terms": terms,
         "metering": name_of(METERING, terms.metering),
         "rules": rule_rows(terms),
-        "undo": UNDO,
+        "undo": f"{beginning.UNDO} {pools.UNDO}",
     }

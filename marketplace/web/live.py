@@ -77,7 +77,8 @@ class Changes:
                     self._watching = asyncio.create_task(self._watch(), name="changes")
                 told = await self._wait(_BREATH_S, seen)
                 if told and seen:
-                    await self._wait(next(self._turns) % self._listeners * _TURN_S)
+                    turn_s = next(self._turns) % self._listeners * _TURN_S
+                    await self._wait(min(turn_s, _BREATH_S))
                 if not self._stopping():  # or the server would wait for us
                     seen = self._version
                     yield seen if told else None

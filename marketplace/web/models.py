@@ -180,7 +180,9 @@ class Run(Shown):
     generation: int = Field(description="1, or more where a finished run was begun anew")
     agreement: str
     agreement_title: str
-    state: str = Field(description="open or finished")
+    state: str = Field(
+        description="open, settling (no round follows, the last is not paid yet) or finished"
+    )
     ending: str | None
     round: int | None
     sealed_rounds: int
@@ -288,6 +290,7 @@ class UsageOfRun(Shown):
 
 
 class UsageReport(Shown):
+    node: str = Field(description="SPIFFE ID")
     usage: str = Field(description="canonical JSON: the text that is signed")
     signature: str
     key: str

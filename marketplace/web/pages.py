@@ -52,12 +52,15 @@ def _run(session: Session, caller: Caller, run_id: str, now_s: int) -> dict[str,
     present = [node for node in nodes if not node["retired"]]
     count = max(3, min(_LATEST_ROUNDS, _MOST_DOTS // max(1, len(present))))
     latest = rounds.latest_rounds(session, run, count)
-    began, leaders = rounds.beginnings(session, run, latest), Leaders.read(session, run, registered)
-    shown = views.show(session, run, leaders, began)
+    openings, leaders = (
+        rounds.openings_of(session, run, latest),
+        Leaders.read(session, run, registered),
+    )
+    shown = views.show(session, run, leaders, openings)
     samples = earnings.samples_of(nodes)
     return {
         "run": shown,
-        "latest": views.shown_rounds(run, registered, leaders, latest, began)[::-1],
+        "latest": views.shown_rounds(run, registered, leaders, latest, openings)[::-1],
         "earnings": earnings.sums_of(session, run, run.agreement.parties, samples),
         "usage": usage.usage(session, run),
         "pool": pools.show(session, run),

@@ -19,7 +19,7 @@ adds them to a `Tally`, which follows the same rules and keeps no entries.
 
 from __future__ import annotations
 
-from metering.ledger.accounts import HOLDERS, PER_PARTY, Account, Kind, padded
+from metering.ledger.accounts import HOLDERS, PER_PARTY, Account, Kind, padded, scope_of
 from metering.ledger.book import Book, TrialBalance
 from metering.ledger.division import Division
 from metering.ledger.entries import Entry, Place, Posting
@@ -82,4 +82,5 @@ __all__ = [
     "rate",
     "reconcile",
     "record",
+    "scope_of",
 ]

@@ -88,6 +88,8 @@ def test_an_admin_is_told_what_is_voted_on_and_what_stands_still(agreed: Federat
     told = to_do(agreed).partition(link)[2][:300]
     assert "is suspended" in told
     assert "motion to terminate has" not in told
+    with agreed.owner("clinic-a") as owner, pytest.raises(errors.Conflict, match="not in force"):
+        owner.prepare_run(agreed.agreement_id, "while-suspended")
 
 
 def test_too_few_votes_are_not_posted_and_a_wrong_vote_is_refused(agreed: Federation) -> None:

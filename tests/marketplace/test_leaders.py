@@ -6,7 +6,7 @@ import pytest
 
 from marketplace.nodes.registry import Registered
 from marketplace.runs.leaders import Leaders
-from marketplace.runs.rounds import Beginning
+from marketplace.runs.rounds import Opening
 from node_agent.engine.leader import ranking
 from node_agent.peers.protocol import Peer
 
@@ -35,13 +35,13 @@ def test_every_term_has_the_leader_that_the_nodes_follow(idle: list[int], number
     ]
     order = ranking(bytes.fromhex(RUN_ID[2:]), number, bytes.fromhex(ROOT[2:]), peers)
     leaders = Leaders(RUN_ID, ORGANIZATIONS, registered, {f"key {each}" for each in idle})
-    shown = [leaders.of(number, Beginning(COUNTED, 1, ROOT), term) for term in range(6)]
+    shown = [leaders.of(number, Opening(COUNTED, 1, ROOT), term) for term in range(6)]
     assert shown == [order[term % len(order)].spiffe_id for term in range(6)]
 
 
 def test_a_round_without_nodes_has_no_leader() -> None:
     leaders = Leaders(RUN_ID, ORGANIZATIONS, [], ())
-    assert leaders.of(1, Beginning(frozenset(), 1, ROOT), 0) is None
+    assert leaders.of(1, Opening(frozenset(), 1, ROOT), 0) is None
 
 
 def _registered(number: int, party: int, node: str) -> Registered:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from contracts.parties import party_set
 from marketplace.errors import InvalidInput
-from marketplace.runs.rounds import losses, split_otherwise
+from marketplace.runs.rounds import losses
+from marketplace.runs.splits import split_otherwise
 from marketplace.storage import migrate
 from marketplace.storage.database import Database
 from marketplace.storage.models import Event, Negotiation, Round

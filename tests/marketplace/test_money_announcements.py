@@ -147,7 +147,7 @@ async def test_the_end_of_an_agreement_is_announced_when_its_time_has_come(
     words = []
     for now_s in (early, late, late + 60):
         await market.database.write(announcements.sweep, chain_id, now_s, market.notices)
-        words.append(await market.database.read(live.version))
+        words.append(await market.database.read(live.version, ends_s))
     assert words[0] != words[1] == words[2], "open pages learn of it by themselves"
     (found,) = await told(market, economy.alliance.wallets[0])
     assert (found["kind"], found["data"]["ends_s"], found["time_s"]) == ("run-ending", ends_s, late)

@@ -15,7 +15,9 @@ from marketplace.access import Caller
 from marketplace.app import Market
 from marketplace.chain import books
 from marketplace.chain.rebuild import restore_agreements
+from marketplace.errors import Conflict
 from marketplace.money import reconciliation
+from marketplace.runs import views
 from marketplace.runs.readmodel import run_seen
 from marketplace.storage.models import Credit, Event
 from marketplace.storage.models.ledger import LedgerBalance, LedgerEntry
@@ -123,8 +125,17 @@ async def test_rows_of_local_metering_are_settled_to_the_wei(
     )
     await agrees(market)
     await economy.seal_local(dict.fromkeys(everyone, (0.5, 0.45)), rows)
+    await agrees(market)
+    await market.database.write(restore_agreements)
+
+    def standing(session: Session) -> tuple[str, int | None, str | None]:
+        run = views.show_run(session, Caller(None, sees_all=True), economy.run_id)
+        return run["state"], run["round"], run["leader"]
+
+    assert await market.database.read(standing) == ("settling", None, None)
     await market.contracts.training.settle(economy.run, signer=embedded.deployer)
     await agrees(market)
+    assert await market.database.read(standing) == ("finished", None, None)
 
     def credits(session: Session) -> list[tuple[int, int, int]]:
         query = sa.select(Credit.round, Credit.party, Credit.amount_wei).where(
@@ -139,7 +150,6 @@ async def test_rows_of_local_metering_are_settled_to_the_wei(
         assert account.accrued == sum(wei for _, who, wei in found if who == party)
 
     def vested(session: Session) -> tuple[int, int]:
-        restore_agreements(session)
         history = run_seen(session, Caller(None, sees_all=True), economy.run_id)
         return history.vested_wei, history.credited_wei
 
@@ -147,6 +157,23 @@ async def test_rows_of_local_metering_are_settled_to_the_wei(
     shown = await market.database.read(vested)
     assert shown[1] == pool.credited
     assert 0 <= shown[0] - pool.credited < 4  # what rounding left
+
+
+async def test_nobody_pays_twice_while_a_payment_is_not_final(
+    market: Market, embedded: EmbeddedChain
+) -> None:
+    economy = await Economy.of(market.contracts, embedded.deployer)
+    await economy.start(tokens=5)
+    await agrees(market)
+    await market.database.write(restore_agreements)
+    await economy.fund(3 * TOKEN_WEI)
+    await economy.give(market.contracts.rewards.address, 2 * TOKEN_WEI)
+    asked = Caller(None, sees_all=True), economy.run_id, embedded.deployer.address, "2"
+    with pytest.raises(Conflict, match=r"3 tokens were paid into the pool .* are not final"):
+        await market.pools.funding(*asked)
+    await agrees(market)
+    (paying,) = (await market.pools.funding(*asked))["transactions"]
+    assert paying["to"] == market.contracts.rewards.address
 
 
 async def test_a_reorganization_is_answered_by_reversals(

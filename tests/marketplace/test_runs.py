@@ -28,10 +28,11 @@ def enrolled(world: World) -> Federation:
 
 @pytest.fixture
 def running(enrolled: Federation) -> Federation:
-    """A funded run whose round 0 is sealed."""
+    """A funded run whose round 0 is sealed, and the marketplace knows it."""
     enrolled.start(next(_names))
     enrolled.fund(1000)
     enrolled.seal(2.0)
+    enrolled.sees(1)
     return enrolled
 
 

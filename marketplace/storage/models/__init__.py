@@ -7,7 +7,7 @@ by what this package imports.
 
 from __future__ import annotations
 
-from marketplace.storage.models.agreements import Agreement, Party
+from marketplace.storage.models.agreements import WITHOUT_TEXT, Agreement, Party
 from marketplace.storage.models.announcements import Announcement, Delivery, Webhook
 from marketplace.storage.models.base import ADDRESS, HASH, SPIFFE_ID, TOKEN, Base
 from marketplace.storage.models.chain import Credit, Cursor, Event, Round
@@ -54,6 +54,7 @@ __all__ = [
     "HASH",
     "SPIFFE_ID",
     "TOKEN",
+    "WITHOUT_TEXT",
     "Admission",
     "AdmittedAgreement",
     "Agreement",

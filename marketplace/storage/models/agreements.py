@@ -39,3 +39,7 @@ class Party(Base):
     weight: Mapped[int] = mapped_column(sa.Integer)
     signature: Mapped[str | None] = mapped_column(sa.Text)
     signed_s: Mapped[int | None]
+
+
+# Lists show no texts, which are the largest part of an agreement.
+WITHOUT_TEXT = (sa.orm.defer(Agreement.document), sa.orm.defer(Agreement.fields))

@@ -13,28 +13,34 @@ function news() {
   });
 }
 
-// Looks, whenever there is news, until `found` is given something.
-async function until(look, otherwise) {
+// Looks, whenever there is news, until something is found, or its time is over. A look that fails
+// is one that found nothing: what was sent is sent, and must not be taken for refused.
+async function until(look) {
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await news()) {
-    const found = await look();
+    const found = await look().catch(() => null);
     if (found) return found;
   }
-  throw new Error(otherwise);
+  return null;
 }
 
-function confirmed({ id }) {
-  return until(async () => {
-    const operation = await call("GET", `/api/operations/${id}`);
-    if (operation.state === "failed") throw new Error([operation.error, operation.hint].filter(Boolean).join(". "));
-    return operation.state === "confirmed" && operation;
-  }, "It is signed and handed in, and not on chain yet. It shows under Runs as soon as it is: do not sign it again");
+async function confirmed({ id }) {
+  const operation = await until(async () => {
+    const found = await call("GET", `/api/operations/${id}`);
+    return ["failed", "confirmed"].includes(found.state) && found;
+  });
+  if (!operation) {
+    throw new Error("It is signed and handed in, and not on chain yet. It shows under Runs as soon as it is: do not sign it again");
+  }
+  if (operation.state === "failed") throw new Error([operation.error, operation.hint].filter(Boolean).join(". "));
+  return operation;
 }
 
 // Wallets tell of a mined transaction only when they are asked: so this asks them, once a second.
 async function mined(hash) {
   const wallet = await provider();
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
-    const receipt = await wallet.request({ method: "eth_getTransactionReceipt", params: [hash] });
+    const looked = wallet.request({ method: "eth_getTransactionReceipt", params: [hash] });
+    const receipt = await looked.catch(() => null); // looked for again
     if (receipt && Number(receipt.status) === 1) return;
     if (receipt) throw new Error(`Transaction ${hash} was refused by the chain: nothing was paid by it`);
     await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -66,29 +72,30 @@ Object.assign(actions, {
   },
   async fund({ run, account: mine }, button) {
     const filled = form(button);
-    const open = await accounts();
-    const payer = open.find((each) => each.toLowerCase() === mine.toLowerCase()) ?? open[0];
+    const payer = await accountOf(mine);
     const query = new URLSearchParams({ payer, tokens: filled.elements.tokens.value });
     const asked = await call("GET", `/api/runs/${run}/funding?${query}`);
-    const before = BigInt((await call("GET", `/api/runs/${run}`)).funded_wei);
-    await onChain(asked.chain_id);
+    const fundedWei = async () => BigInt((await call("GET", `/api/runs/${run}`)).funded_wei);
+    const beforeWei = await fundedWei();
+    const chainId = "0x" + Number(asked.chain_id).toString(16);
     let done = "nothing was sent";
     for (const { to, data, what } of asked.transactions) {
       say(button, `Waiting for the wallet: ${what} …`);
+      await onChain(asked.chain_id); // it may have been changed while the first one was mined
       const hash = await (await provider())
-        .request({ method: "eth_sendTransaction", params: [{ from: payer, to, data }] })
-        .catch((error) => Promise.reject(Object.assign(new Error(`${refusal(error)} (${done})`))));
+        .request({ method: "eth_sendTransaction", params: [{ from: payer, to, data, chainId }] })
+        .catch((error) => Promise.reject(new Error(`${refusal(error)} (${done})`)));
       say(button, `Waiting for a block: ${what} …`);
       await mined(hash);
       done = "the pool may take the amount, and has not: fund again to go on";
     }
-    say(button, "Paid. Waiting for the marketplace to read it from the chain …");
-    const look = async () => BigInt((await call("GET", `/api/runs/${run}`)).funded_wei) > before;
-    await until(look, "It is paid, and shows here as soon as the marketplace has read it from the chain");
+    // Nothing is left to be kept: the page may show the payment whenever it is final.
     filled.reset();
     delete filled.dataset.touched;
-    document.activeElement.blur(); // or the page would wait for the end of the writing
-    say(button, "");
+    document.activeElement.blur();
+    say(button, "Paid. Waiting for the marketplace to read it from the chain …");
+    const shown = await until(async () => (await fundedWei()) > beforeWei);
+    say(button, shown ? "" : "Paid. It shows here as soon as it is final on chain: do not pay it again");
     document.dispatchEvent(new Event("outdated"));
   },
 });
