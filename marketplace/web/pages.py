@@ -25,7 +25,7 @@ from marketplace.web.templates import page
 
 router = APIRouter(include_in_schema=False)
 _LATEST_ROUNDS = 12
-_MOST_DOTS = 300  # one for each node in each round
+_MOST_DOTS = 200  # one for each node in each round
 
 
 def error_page(request: Request, error: MarketError) -> Response | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -24,25 +25,12 @@ _ROWS = 50
 Cursor = Annotated[str, Query(max_length=3_000, pattern="^[A-Za-z0-9_-]*$")]
 
 
-class Sheet:
-    """A piece of a list, on a page for people. A dependency of routes that show one.
+class _Leaves(ABC):
+    """A list of which no more is given at once than is wanted."""
 
-    Args:
-        cursor: of an earlier piece's `next`; empty for the first.
-        rows: the most items that are wanted.
-
-    Attributes:
-        next: what to ask for to see what follows; empty if nothing does.
-        is_first: whether this is the beginning.
-    """
-
-    def __init__(
-        self, cursor: Cursor = "", rows: Annotated[int, Query(ge=1, le=MOST)] = _ROWS
-    ) -> None:
-        self._limit = rows
+    def __init__(self, limit: int, cursor: str) -> None:
+        self._limit = limit
         self._cursor = cursor
-        self.next: dict[str, str | int] = {}
-        self.is_first = not cursor
 
     @property
     def piece(self) -> Piece:
@@ -64,7 +52,7 @@ class Sheet:
         """
         given = list(items[: self._limit])
         if len(items) > self._limit:
-            self._goes_on(json.dumps(key(given[-1]), separators=(",", ":")))
+            self._go_on(_encode(json.dumps(key(given[-1]), separators=(",", ":"))))
         return given
 
     def cut(
@@ -82,13 +70,12 @@ class Sheet:
         first = self._first(items, key)
         piece = items[first : first + self._limit]
         if first + len(piece) < len(items):
-            self._goes_on(key(piece[-1]))
+            self._go_on(_encode(key(piece[-1])))
         return list(piece)
 
-    def _goes_on(self, last: str) -> None:
-        self.next = {"cursor": _encode(last)}
-        if self._limit != _ROWS:
-            self.next["rows"] = self._limit
+    @abstractmethod
+    def _go_on(self, cursor: str) -> None:
+        """Notes that more follows, and how to ask for it."""
 
     def _first(self, items: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> int:
         if not self._cursor:
@@ -100,7 +87,30 @@ class Sheet:
         raise InvalidInput("the cursor's item is not there any more", hint="begin from the start")
 
 
-class Paging(Sheet):
+class Sheet(_Leaves):
+    """A piece of a list, on a page for people. A dependency of routes that show one.
+
+    Args:
+        cursor: of an earlier piece's `next`; empty for the first.
+        rows: the most items that are wanted.
+
+    Attributes:
+        next: what to ask for to see what follows; empty if nothing does.
+        is_first: whether this is the beginning.
+    """
+
+    def __init__(
+        self, cursor: Cursor = "", rows: Annotated[int, Query(ge=1, le=MOST)] = _ROWS
+    ) -> None:
+        super().__init__(rows, cursor)
+        self.next: dict[str, str | int] = {}
+        self.is_first = not cursor
+
+    def _go_on(self, cursor: str) -> None:
+        self.next = {"cursor": cursor} | ({} if self._limit == _ROWS else {"rows": self._limit})
+
+
+class Paging(_Leaves):
     """What a request of a program asks of a list. A dependency of routes that give one.
 
     Args:
@@ -117,12 +127,12 @@ class Paging(Sheet):
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
         cursor: Cursor = "",
     ) -> None:
-        super().__init__(cursor, limit)
+        super().__init__(limit, cursor)
         self._request = request
         self._response = response
 
-    def _goes_on(self, last: str) -> None:
-        url = self._request.url.include_query_params(limit=self._limit, cursor=_encode(last))
+    def _go_on(self, cursor: str) -> None:
+        url = self._request.url.include_query_params(limit=self._limit, cursor=cursor)
         self._response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
 
 

@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -214,8 +215,12 @@ def _usage(run: OpenRun, number: int, spiffe_id: str, key: Signer, now_s: int) -
     return {column.key: getattr(row, column.key) for column in UsageReport.__table__.columns}
 
 
+def _table(model: type[Base]) -> sa.Table:
+    return cast(sa.Table, model.__table__)
+
+
 def _insert_reports(session: Session, rows: list[dict[str, object]]) -> None:
-    session.execute(sa.insert(UsageReport), rows)
+    session.execute(sa.insert(_table(UsageReport)), rows)
 
 
 def _add_up(session: Session) -> None:
@@ -230,7 +235,7 @@ def _add_up(session: Session) -> None:
         *(sa.func.sum(each) for each in columns),
     ).group_by(UsageReport.run_id, UsageReport.spiffe_id)
     kept = ["run_id", "spiffe_id", "reports", "energy_reports", *names]
-    session.execute(sa.insert(UsageTotal).from_select(kept, sums))
+    session.execute(sa.insert(_table(UsageTotal)).from_select(kept, sums))
 
 
 def _heartbeats(

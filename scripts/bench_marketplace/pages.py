@@ -49,6 +49,7 @@ def pages(agreement: str, runs: list[str], drafts: list[str], organization: str)
         ("admin", of),
         ("owner", f"{of}/nodes"),
         ("owner", f"{of}/history"),
+        ("owner", f"{of}/runs/new"),
         ("admin", "/nodes"),
         ("admin", "/admissions"),
         ("owner", f"/drafts/{drafts[0]}"),
@@ -82,5 +83,6 @@ def pages(agreement: str, runs: list[str], drafts: list[str], organization: str)
         *(Page(role, path) for role, path in told),
         Page("owner", f"{of}/decisions", asks_chain=True),
         Page("owner", "/api/motions", asks_chain=True),
+        Page("owner", f"/statements/{organization}?period=all", asks_chain=True, most=8),
         Page("owner", f"/api/statements/{organization}?period=all", asks_chain=True, most=8),
     ]
