@@ -66,10 +66,12 @@ def test_a_stranger_does_not_see_it(running: Federation) -> None:
 
 
 @pytest.fixture(scope="module")
-def another(running: Federation) -> Federation:
-    """A second run of the same organizations, under an agreement of its own."""
-    federation = Federation(running.world)
-    federation.train("another-run")
+def leafing(world: World) -> Federation:
+    """Two agreements with a run each, of organizations that take part in nothing else."""
+    wallets = {name: new_key() for name in ("leaf-a", "leaf-b", "leaf-c")}
+    for name in ("first-leaf", "second-leaf"):
+        federation = Federation(world, wallets)
+        federation.train(name)
     return federation
 
 
@@ -81,10 +83,9 @@ ITEM = re.compile(
 
 
 @pytest.mark.parametrize("of", LISTS)
-@pytest.mark.usefixtures("another")
-def test_long_lists_are_leafed_through_by_links(running: Federation, of: str) -> None:
-    path = of.format(running.agreement_id)
-    with browser(running.world, running.wallets["clinic-a"]) as owner:
+def test_long_lists_are_leafed_through_by_links(leafing: Federation, of: str) -> None:
+    path = of.format(leafing.agreement_id)
+    with browser(leafing.world, leafing.wallets["leaf-a"]) as owner:
         whole = ITEM.findall(owner.get(f"{path}?rows=500").text)
         assert len(whole) > 1
         seen, further = [], f"{path}?rows=1"
