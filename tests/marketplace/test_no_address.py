@@ -173,6 +173,7 @@ def look_at_the_pages(federation: Federation, folder: Path) -> None:
 
 
 def are_paid(federation: Federation) -> None:
+    federation.sees(ROUNDS + 1)
     with federation.owner("clinic-a") as owner:
         rounds = owner.rounds(federation.run_id)
         assert [each["round"] for each in rounds] == list(range(ROUNDS + 1))
