@@ -7,11 +7,17 @@ from collections.abc import Iterable
 from contracts.errors import MessageError
 
 MOST_PARTIES = 64
+_ALL = 2**MOST_PARTIES - 1
 
 
 def parties_in(active: int) -> tuple[int, ...]:
-    """The parties of a set, ascending."""
-    return tuple(party for party in range(MOST_PARTIES) if active >> party & 1)
+    """The parties of a set, ascending; the set may be given as a signed number of 64 bits."""
+    found, left = [], active & _ALL
+    while left:
+        lowest = left & -left
+        found.append(lowest.bit_length() - 1)
+        left ^= lowest
+    return tuple(found)
 
 
 def party_set(parties: Iterable[int]) -> int:

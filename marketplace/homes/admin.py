@@ -42,8 +42,7 @@ def show(session: Session, caller: Caller, now_s: int) -> dict[str, Any]:
             *_of_drafts(session, caller),
             *_of_agreements(agreements),
             *(_item(*each) for each in decisions.pending(session, caller, agreements, now_s)),
-            *_without_nodes(agreements, nodes),
-            *_without_runs(agreements, nodes, runs),
+            *_of_missing(agreements, nodes, runs),
             *_of_enrollments(session, caller),
             *_of_operations(session, caller, now_s),
             *_of_nodes(nodes, now_s),
@@ -81,44 +80,39 @@ def _of_drafts(session: Session, caller: Caller) -> list[dict[str, str]]:
     ]
 
 
-def _without_nodes(
-    agreements: list[dict[str, Any]], nodes: list[dict[str, Any]]
-) -> list[dict[str, str]]:
-    present = {(node["agreement"], node["party"]) for node in nodes}
-    return [
-        _item(
-            f"{each['title']}: no node yet of {_names(missing)}",
-            "its owner, or you, makes an enrollment token and hands it to the operator",
-            f"/agreements/{each['id']}/nodes",
-        )
-        for each in agreements
-        if each["state"] == "active"
-        and (
-            missing := [
-                party["organization"]
-                for party in each["parties"]
-                if not party.get("out") and (each["id"], party["party"]) not in present
-            ]
-        )
-    ]
-
-
-def _without_runs(
+def _of_missing(
     agreements: list[dict[str, Any]], nodes: list[dict[str, Any]], runs: list[dict[str, Any]]
 ) -> list[dict[str, str]]:
-    """Agreements in force whose parties all have nodes, and under which no run has begun."""
-    present = {(node["agreement"], node["party"]) for node in nodes}
+    """What agreements in force lack: nodes of all their parties first, then a run."""
+    enrolled: dict[str, list[dict[str, Any]]] = {}
+    for node in nodes:
+        enrolled.setdefault(node["agreement"], []).append(node)
+    active = [each for each in agreements if each["state"] == "active"]
+    missing = {
+        each["id"]: status.without_nodes(each["parties"], enrolled.get(each["id"], ()))
+        for each in active
+    }
     begun = {run["agreement"] for run in runs}
     return [
-        _item(
-            f"{each['title']}: every party has a node, and no run has begun",
-            "one of its parties begins it, with its wallet",
-            f"/agreements/{each['id']}/runs/new",
-        )
-        for each in agreements
-        if each["state"] == "active"
-        and each["id"] not in begun
-        and all(p.get("out") or (each["id"], p["party"]) in present for p in each["parties"])
+        *(
+            _item(
+                f"{each['title']}: no node yet of "
+                + _names([party["organization"] for party in missing[each["id"]]]),
+                "its owner, or you, makes an enrollment token and hands it to the operator",
+                f"/agreements/{each['id']}/nodes",
+            )
+            for each in active
+            if missing[each["id"]]
+        ),
+        *(
+            _item(
+                f"{each['title']}: every party has a node, and no run has begun",
+                "one of its parties begins it, with its wallet",
+                f"/agreements/{each['id']}/runs/new",
+            )
+            for each in active
+            if not missing[each["id"]] and each["id"] not in begun
+        ),
     ]
 
 

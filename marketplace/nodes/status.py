@@ -95,6 +95,14 @@ def _listed(caller: Caller, nodes: Iterable[dict[str, Any]]) -> list[dict[str, A
     return sorted(seen, key=lambda node: (node["retired"], node["spiffe_id"]))
 
 
+def without_nodes(
+    parties: Iterable[dict[str, Any]], nodes: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of an agreement's parties that take part, and have no node under it."""
+    present = {each["party"] for each in nodes if not each["retired"]}
+    return [each for each in parties if not each["out"] and each["party"] not in present]
+
+
 def place_of(node: dict[str, Any]) -> str:
     """What tells a node of the list from every other."""
     return f"{node['agreement']}/{node['registration']}"

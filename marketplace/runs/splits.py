@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from contracts.parties import party_set
+from contracts.parties import parties_in, party_set
 from marketplace.runs.readmodel import RunFigures
 from marketplace.runs.rounds import in_row
 from marketplace.storage.models import Round
@@ -73,10 +73,7 @@ class _Sums:
 
     def add(self, paid: int, credited_wei: int) -> None:
         """Adds a round that paid these parties."""
-        missing, left = [], self._everybody & ~paid
-        while left:
-            missing.append(left.bit_length() - 1)
-            left -= 1 << missing[-1]
+        missing = parties_in(self._everybody & ~paid)
         member_wei = credited_wei // paid.bit_count()
         self._member_wei += member_wei
         for party in missing:

@@ -229,7 +229,6 @@ async def _nodes(
     waiting = await market.database.read(
         market.enrollments.list, caller, agreement_id, ALL, unsettled()
     )
-    present = {each["party"] for each in found if not each["retired"]}
     parties = shown["agreement"]["parties"]
     speaks_for = parties if caller.is_admin else [shown["mine"]] if shown["mine"] else []
     return page(
@@ -241,7 +240,7 @@ async def _nodes(
         listed=sheet.cut(found, status.place_of),
         sheet=sheet,
         waiting=waiting,
-        missing=[p for p in parties if p["party"] not in present and not p["out"]],
+        missing=status.without_nodes(parties, found),
         speaks_for=[each for each in speaks_for if not each["out"]],
         made=made,
         error=error,

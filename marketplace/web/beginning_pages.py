@@ -39,14 +39,13 @@ async def new_run(
 def _shown(session: Session, market: Market, caller: Caller, agreement_id: str) -> dict[str, Any]:
     agreement = market.agreements.show(session, caller, agreement_id)
     nodes = status.list_nodes(session, caller, agreement_id, market.clock())
-    present = {each["party"] for each in nodes if not each["retired"]}
     parties = [each for each in agreement["parties"] if not each["out"]]
     mine = [each for each in parties if each["wallet"] == caller.wallet]
     terms = from_json(Terms, agreement["agreement"]["terms"])
     return {
         "agreement": agreement,
         "mine": mine[0] if mine else None,
-        "missing": [each for each in parties if each["party"] not in present],
+        "missing": status.without_nodes(parties, nodes),
         "runs": views.list_runs(session, caller, ALL, agreement_id),
         "terms": terms,
         "metering": name_of(METERING, terms.metering),
